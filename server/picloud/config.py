@@ -1,0 +1,297 @@
+"""The settings: `PICLOUD_*` variables, then `picloud.toml`, then the default.
+
+Only this module reads the environment. `load` checks every value and reports all faults at once;
+`Settings(...)` built by hand, as tests do, derives the same paths.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from picloud import config_values as values
+from picloud.config_values import Parser, Secret
+from picloud.errors import Expected
+
+PREFIX: Final = "PICLOUD_"
+CONFIG_VARIABLE: Final = "PICLOUD_CONFIG"
+CONFIG_FILE: Final = "picloud.toml"
+MIB: Final = 1024 * 1024
+SOCKET_PATH_BYTES: Final = 100  # sun_path holds 108; the longest name in run_dir is counted too
+_LONGEST_SOCKET: Final = ".s.PGSQL.5432.lock"
+_DERIVED: Final = Path()
+
+
+class ConfigError(Expected):
+    """The settings are not usable."""
+
+    code = "config_invalid"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
+
+
+def _about(text: str, parse: Parser, *, secret: bool = False) -> dict[str, Any]:
+    return {"help": text, "parse": parse, "secret": secret}
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Where the data live when nothing says otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/picloud")
+    base = environ.get("XDG_DATA_HOME", "")
+    return Path(base if base.startswith("/") else Path.home() / ".local/share") / "picloud"
+
+
+def default_cache_dir(environ: Mapping[str, str]) -> Path:
+    """Where the memory snapshots live: made on this machine, made again when gone."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/picloud")
+    base = environ.get("XDG_CACHE_HOME", "")
+    return Path(base if base.startswith("/") else Path.home() / ".cache") / "picloud"
+
+
+def default_run_dir(data_dir: Path) -> Path:
+    """`data_dir/run`, or a short private directory when a socket's path would not fit."""
+    near = data_dir / "run"
+    if len(os.fsencode(near / _LONGEST_SOCKET)) <= SOCKET_PATH_BYTES:
+        return near
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"picloud-{os.geteuid()}-{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, checked. An empty path or listen address is derived from the others."""
+
+    data_dir: Path = field(metadata=_about("where all data are kept", values.path))
+    run_dir: Path = field(
+        default=_DERIVED, metadata=_about("where the unix sockets are", values.path)
+    )
+    cache_dir: Path = field(
+        default=_DERIVED, metadata=_about("where memory snapshots are kept", values.path)
+    )
+    host: str = field(
+        default="127.0.0.1", metadata=_about("the address Caddy listens on", values.text)
+    )
+    port: int = field(
+        default=8080, metadata=_about("the port Caddy listens on", values.integer(1, 65535))
+    )
+    base_domain: str = field(
+        default="localhost", metadata=_about("apps answer at {app}.{base_domain}", values.domain)
+    )
+    database_url: Secret | None = field(
+        default=None,
+        metadata=_about(
+            "a PostgreSQL server; unset: the embedded one", values.database_url, secret=True
+        ),
+    )
+    owner_email: str = field(
+        default="owner@localhost",
+        metadata=_about("the owner's log-in, made at the first start", values.email),
+    )
+    owner_password: Secret | None = field(
+        default=None,
+        metadata=_about(
+            "the owner's password at the first start; unset: generated and printed once",
+            values.secret,
+            secret=True,
+        ),
+    )
+    manager_listen: str = field(
+        default="", metadata=_about("where the manager listens", values.listen)
+    )
+    node_listen: str = field(default="", metadata=_about("where the node listens", values.listen))
+    default_timeout_ms: int = field(
+        default=10_000,
+        metadata=_about("wall time of an invocation", values.integer(1, 86_400_000)),
+    )
+    max_timeout_ms: int = field(
+        default=300_000,
+        metadata=_about("the longest wall time a script may ask", values.integer(1, 86_400_000)),
+    )
+    default_memory_mb: int = field(
+        default=128, metadata=_about("memory of a script, in MB", values.integer(64, 2048))
+    )
+    max_request_bytes: int = field(
+        default=10 * MIB,
+        metadata=_about("the largest request body", values.size(1, 1024 * MIB)),
+    )
+    max_response_bytes: int = field(
+        default=10 * MIB,
+        metadata=_about("the largest answer body", values.size(1, 1024 * MIB)),
+    )
+    log_bytes: int = field(
+        default=262_144,
+        metadata=_about("log text kept per invocation", values.size(0, 64 * MIB)),
+    )
+    log_line_bytes: int = field(
+        default=65_536,
+        metadata=_about("a longer log line is cut", values.size(256, MIB)),
+    )
+    source_bytes: int = field(
+        default=MIB, metadata=_about("the largest source of a script", values.size(1, 2 * MIB))
+    )
+    blank_sandboxes: int = field(
+        default=1,
+        metadata=_about("sandboxes kept ready for a new script", values.integer(0, 64)),
+    )
+    max_sandboxes: int = field(
+        default=16, metadata=_about("sandboxes of this machine", values.integer(1, 1024))
+    )
+    max_sandboxes_per_script: int = field(
+        default=os.cpu_count() or 1,
+        metadata=_about("sandboxes one script may use here", values.integer(1, 1024)),
+    )
+    queue_size: int = field(
+        default=1000,
+        metadata=_about("requests that may wait for one script", values.integer(0, 100_000)),
+    )
+    queue_timeout_ms: int = field(
+        default=5000,
+        metadata=_about("how long a request waits for a sandbox", values.integer(0, 600_000)),
+    )
+    drain_seconds: int = field(
+        default=10,
+        metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),
+    )
+    allow_weak_isolation: bool = field(
+        default=False,
+        metadata=_about("start though an isolation layer is missing", values.boolean),
+    )
+
+    def __post_init__(self) -> None:
+        if self.run_dir == _DERIVED:
+            object.__setattr__(self, "run_dir", default_run_dir(self.data_dir))
+        if self.cache_dir == _DERIVED:
+            object.__setattr__(self, "cache_dir", self.data_dir / "cache")
+        for name in ("manager", "node"):
+            if not getattr(self, f"{name}_listen"):
+                address = f"unix:{self.run_dir / name}.sock"
+                object.__setattr__(self, f"{name}_listen", address)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings of this process; `ConfigError` names every fault."""
+        return load(environ).settings
+
+    def to_environ(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        return {
+            variable(item.name): _as_text(value)
+            for item in dataclasses.fields(self)
+            if (value := getattr(self, item.name)) is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Settings, where each came from, and what to warn of."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -> Loaded:
+    """Read and check all settings; raises `ConfigError` with every fault."""
+    environ = os.environ if environ is None else environ
+    cwd = Path.cwd() if cwd is None else cwd
+    faults: list[str] = []
+    given: dict[str, object] = {"data_dir": default_data_dir(environ)}
+    given["cache_dir"] = default_cache_dir(environ)
+    sources: dict[str, str] = {}
+    file, table = _read_file(environ, cwd, faults)
+    for item in dataclasses.fields(Settings):
+        name = variable(item.name)
+        if name in environ:
+            raw, source, base = environ[name], name, cwd
+        elif item.name in table:
+            raw, source, base = _as_text(table[item.name]), f"{item.name} in {file}", file.parent
+        else:
+            sources[item.name] = "default"
+            continue
+        try:
+            value = item.metadata["parse"](raw)
+        except ValueError as fault:
+            faults.append(f"{source} {fault}")
+            continue
+        given[item.name] = base / value if isinstance(value, Path) else value
+        sources[item.name] = source
+    if faults:
+        raise ConfigError(faults)
+    settings = Settings(**given)  # type: ignore[arg-type]  # each parser gives its field's type
+    _check_together(settings)
+    return Loaded(settings=settings, sources=sources, warnings=_unknown_variables(environ))
+
+
+def _read_file(
+    environ: Mapping[str, str], cwd: Path, faults: list[str]
+) -> tuple[Path, dict[str, Any]]:
+    named = environ.get(CONFIG_VARIABLE)
+    file = cwd / Path(named).expanduser() if named else cwd / CONFIG_FILE
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        if named:
+            faults.append(f"{CONFIG_VARIABLE} names {file}, which does not exist")
+        return file, {}
+    except (OSError, ValueError) as fault:
+        faults.append(f"{file} cannot be read: {fault}")
+        return file, {}
+    known = [item.name for item in dataclasses.fields(Settings)]
+    for name, value in table.items():
+        if name not in known:
+            faults.append(f"{file} has an unknown setting {name}{_nearest(name, known)}")
+        elif not isinstance(value, str | int | bool):
+            faults.append(f"{name} in {file} must be a text, a number or true or false")
+    usable = {k: v for k, v in table.items() if k in known and isinstance(v, str | int | bool)}
+    return file, usable
+
+
+def _check_together(settings: Settings) -> None:
+    faults = []
+    if settings.default_timeout_ms > settings.max_timeout_ms:
+        faults.append("PICLOUD_DEFAULT_TIMEOUT_MS must not exceed PICLOUD_MAX_TIMEOUT_MS")
+    if settings.blank_sandboxes > settings.max_sandboxes:
+        faults.append("PICLOUD_BLANK_SANDBOXES must not exceed PICLOUD_MAX_SANDBOXES")
+    if len(os.fsencode(settings.run_dir / _LONGEST_SOCKET)) > SOCKET_PATH_BYTES:
+        faults.append(f"PICLOUD_RUN_DIR is too long for a unix socket: {settings.run_dir}")
+    if faults:
+        raise ConfigError(faults)
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    known = [variable(item.name) for item in dataclasses.fields(Settings)]
+    return tuple(
+        f"{name} is not a setting{_nearest(name, known)}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in (*known, CONFIG_VARIABLE)
+    )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
