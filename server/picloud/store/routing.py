@@ -1,0 +1,58 @@
+"""What a node needs to serve: routes with their versions, and a version's source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from picloud.store.database import Executor
+from picloud.store.queries import SQL
+
+CHANNEL: Final = "picloud_routes"  # payload: a script's id, or empty for "load all again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRow:
+    """One route and the active version behind it."""
+
+    app_id: UUID
+    app_name: str
+    script_id: UUID
+    script_name: str
+    method: str | None
+    pattern: str
+    version_id: UUID
+    version_number: int
+    filename: str
+    entry_points: tuple[str, ...]
+    kind: str
+    timeout_ms: int
+    memory_mb: int
+
+
+async def load_routing(db: Executor) -> list[RouteRow]:
+    """Every route of every script with an active deployment."""
+    return [_from_row(row) for row in await db.fetch(SQL["load_routing"])]
+
+
+async def load_script_routing(db: Executor, script_id: UUID) -> list[RouteRow]:
+    """The routes of one script; empty when it is gone or was never deployed."""
+    return [_from_row(row) for row in await db.fetch(SQL["load_script_routing"], script_id)]
+
+
+async def load_source(db: Executor, version_id: UUID) -> str | None:
+    """The source of a version, None when there is no such version."""
+    source: str | None = await db.fetchval(SQL["load_source"], version_id)
+    return source
+
+
+async def notify_routes(db: Executor, script_id: UUID | None = None) -> None:
+    """Tell the nodes; inside a transaction they hear it when it commits."""
+    await db.execute(SQL["notify_routes"], str(script_id) if script_id else "")
+
+
+def _from_row(row: asyncpg.Record) -> RouteRow:
+    return RouteRow(**{**row, "entry_points": tuple(row["entry_points"])})

@@ -1,0 +1,83 @@
+"""The migration runner on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from picloud.store import migrate
+from picloud.store.database import Connection, connect
+from picloud.store.migrate import Migration, MigrationError
+from picloud.store.queries import SQL
+
+FIRST = Migration(number=1, name="0001_a.sql", sql="CREATE TABLE a (x int)")
+SECOND = Migration(number=2, name="0002_b.sql", sql="CREATE TABLE b (x int)")
+BROKEN = Migration(number=2, name="0002_b.sql", sql="CREATE TABLE b (x int); SELECT 1 / 0")
+
+
+@pytest.fixture
+async def db(empty_database_url: str) -> AsyncIterator[Connection]:
+    """A connection to a database without any table."""
+    connection = await connect(empty_database_url, name="migrations")
+    yield connection
+    await connection.close()
+
+
+async def test_all_migrations_apply_to_an_empty_database_and_only_once(db: Connection) -> None:
+    assert await migrate.current_version(db) == 0
+    assert await migrate.migrate(db) == migrate.latest_version()
+    assert await migrate.migrate(db) == 0
+    assert await migrate.current_version(db) == migrate.latest_version()
+
+
+async def test_a_new_migration_runs_on_top_of_the_old_ones(db: Connection) -> None:
+    assert await migrate.migrate(db, [FIRST]) == 1
+    assert await migrate.migrate(db, [FIRST, SECOND]) == 1
+    assert await db.fetchval("SELECT count(*) FROM b") == 0
+
+
+async def test_a_failing_migration_leaves_nothing_behind(db: Connection) -> None:
+    with pytest.raises(MigrationError, match=r"0002_b\.sql failed: division by zero"):
+        await migrate.migrate(db, [FIRST, BROKEN])
+    assert await migrate.current_version(db) == 1
+    assert await db.fetchval("SELECT to_regclass('b')") is None
+
+
+async def test_a_changed_migration_is_refused(db: Connection) -> None:
+    await migrate.migrate(db, [FIRST])
+    changed = Migration(number=1, name=FIRST.name, sql="CREATE TABLE a (y int)")
+    with pytest.raises(MigrationError, match=r"0001_a\.sql was changed"):
+        await migrate.migrate(db, [changed])
+
+
+async def test_a_database_of_a_newer_program_is_refused(db: Connection) -> None:
+    await migrate.migrate(db, [FIRST, SECOND])
+    with pytest.raises(MigrationError, match="used by a newer PiCloud"):
+        await migrate.migrate(db, [FIRST])
+
+
+async def test_two_processes_at_once_apply_each_migration_once(empty_database_url: str) -> None:
+    async def run() -> int:
+        connection = await connect(empty_database_url, name="migrations")
+        try:
+            return await migrate.migrate(connection)
+        finally:
+            await connection.close()
+
+    assert sorted(await asyncio.gather(run(), run())) == [0, migrate.latest_version()]
+
+
+async def test_every_query_prepares_against_the_schema(database_url: str) -> None:
+    connection = await connect(database_url, name="prepare")
+    faults: dict[str, str] = {}
+    for name, statement in SQL.items():
+        try:
+            await connection.prepare(statement)
+        except asyncpg.PostgresError as exc:
+            faults[name] = str(exc)
+    await connection.close()
+    assert faults == {}
+    assert len(SQL) > 10
