@@ -1,0 +1,103 @@
+"""`pic deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from picloud.cli.pic import operations, output
+from picloud.cli.pic.addresses import host_form, path_form
+from picloud.cli.pic.client import success
+from picloud.cli.pic.errors import CliError
+from picloud.cli.pic.state import State
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--app", required=True, help="The app the script belongs to.")
+@click.option("--name", help="The script's name; else the file's, with - for _.")
+@output.json_option
+@click.pass_obj
+def deploy(state: State, file: Path, app: str, name: str | None, as_json: bool) -> None:
+    """Deploy FILE as a script of an app.
+
+    The first deployment creates the script, each later one a new version. A source that is
+    rejected changes nothing: the running version stays.
+    """
+    script = name or file.stem.replace("_", "-").lower()
+    source = _read(file)
+    client = state.client()
+    variables = {"app": app, "name": script, "source": source, "filename": file.name}
+    payload = client.execute(operations.SCRIPT_DEPLOY, variables)["scriptDeploy"]
+    if payload["__typename"] == "SourceRejectedError":
+        raise _rejected(file, payload)
+    done = success(payload, "ScriptDeploySuccess", hint=_hint(payload, app))
+    path_url = path_form(client.url, app, script)
+    host_url = host_form(client.url, app, script)
+    if as_json:
+        output.print_json(
+            {
+                "app": app,
+                "script": script,
+                "created": done["created"],
+                "version": done["version"],
+                "url": path_url,
+                "hostUrl": host_url,
+            }
+        )
+        return
+    number = done["version"]["number"]
+    click.echo(f"Deployed {app}/{script}, version {number}{' (new)' if done['created'] else ''}.")
+    click.echo(f"  {path_url}")
+    if host_url:
+        click.echo(f"  {host_url}")
+    click.echo(f"Call it:   curl {path_url}")
+    click.echo(f"Watch it:  pic logs {app}/{script} -f")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise CliError(
+            "file_unreadable",
+            f"{file} is not UTF-8 text (byte {exc.start}).",
+            hint="Save it as UTF-8 and deploy it again.",
+        ) from exc
+    except OSError as exc:
+        raise CliError("file_unreadable", f"{file} can't be read: {exc.strerror or exc}.") from exc
+
+
+def _hint(payload: Any, app: str) -> str | None:
+    if payload.get("code") == "not_found":
+        return f"Create the app:  pic apps create {app}"
+    if payload.get("code") == "node_unavailable":
+        return "Deploy again in a moment; ./picloud doctor shows what is wrong with the node."
+    return None
+
+
+def _rejected(file: Path, payload: Any) -> CliError:
+    line, column = payload["line"], payload["column"]
+    place = ":".join(str(part) for part in (file, line, column) if part is not None)
+    details = {key: payload[key] for key in ("line", "column", "text")}
+    return CliError(
+        payload["code"],
+        f"{place}: {output.escape(payload['message'])}",
+        hint="Nothing was deployed; a version that was running goes on running.",
+        picture=_picture(payload["text"], column),
+        file=str(file),
+        **details,
+    )
+
+
+def _picture(text: str | None, column: int | None) -> str | None:
+    if not text or not text.strip():
+        return None
+    line = text.splitlines()[0]
+    body = line.lstrip()
+    caret = max(0, (column or 1) - 1 - (len(line) - len(body)))
+    pad = "".join(character if character == "\t" else " " for character in body[:caret])
+    shown = f"    {output.escape(body)}"
+    return f"{shown}\n    {pad}^" if column else shown

@@ -1,0 +1,77 @@
+"""`pic`, the CLI of script authors. A command's module is imported when the command is run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from picloud.cli.pic.state import State
+
+
+class _Entry(NamedTuple):
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, _Entry]] = {
+    "login": _Entry("account", "login", "Log in to a platform and remember it."),
+    "logout": _Entry("account", "logout", "End the session and forget it."),
+    "whoami": _Entry("account", "whoami", "Say who you are, and where."),
+    "apps": _Entry("apps", "apps", "Create and list apps."),
+    "deploy": _Entry("deploy", "deploy", "Deploy a Python file as a script of an app."),
+    "scripts": _Entry("scripts", "scripts", "List the scripts of an app."),
+    "versions": _Entry("scripts", "versions", "List the versions of a script."),
+    "invoke": _Entry("invoke", "invoke", "Call a script's address and print the answer."),
+    "logs": _Entry("logs", "logs", "Print log records; -f follows them live."),
+    "invocations": _Entry("invocations", "invocations", "List the newest runs of a script."),
+    "completion": _Entry("completion", "completion", "Print the completion script of a shell."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = import_module(f"picloud.cli.pic.{entry.module}")
+        command: click.Command = getattr(module, entry.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="PIC_URL and PIC_TOKEN in the environment win over the stored log-in.",
+)
+@click.version_option(package_name="picloud", prog_name="pic")
+@click.option("--url", envvar="PIC_URL", metavar="URL", help="The platform, if not the last one.")
+@click.option("--token", envvar="PIC_TOKEN", hidden=True)
+@click.option("--no-color", envvar="NO_COLOR", hidden=True, default="")
+@click.pass_context
+def cli(context: click.Context, url: str | None, token: str | None, no_color: str) -> None:
+    """Deploy Python scripts to a PiCloud platform and watch them run."""
+    if context.get_parameter_source("token") == ParameterSource.COMMANDLINE:
+        raise click.UsageError("Give the token as PIC_TOKEN: arguments are seen by every user.")
+    if no_color:
+        context.color = False
+    context.obj = State(url=url or None, token=token or None)
+
+
+def main() -> None:
+    """The entry point of `pic`."""
+    cli(prog_name="pic")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Every GraphQL operation `pic` sends, and the shape of what comes back.
+
+A test validates them against `schema.graphql`. The names in `--json` output are these names.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypedDict
+
+SESSION_CREATE: Final = """
+mutation SessionCreate($email: String!, $password: String!) {
+  sessionCreate(input: { email: $email, password: $password }) {
+    __typename
+    ... on SessionCreateSuccess { token expiresAt user { email role } }
+    ... on Error { code message }
+  }
+}
+"""
+
+SESSION_DELETE: Final = """
+mutation SessionDelete { sessionDelete { __typename } }
+"""
+
+VIEWER: Final = """
+query Viewer { viewer { user { email role createdAt } } }
+"""
+
+APP_CREATE: Final = """
+mutation AppCreate($name: String!) {
+  appCreate(input: { name: $name }) {
+    __typename
+    ... on AppCreateSuccess { app { name createdAt } }
+    ... on InvalidInputError { fields { field message } }
+    ... on Error { code message }
+  }
+}
+"""
+
+APPS: Final = """
+query Apps($after: String) {
+  apps(first: 100, after: $after) {
+    edges { node { name createdAt } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+SCRIPTS: Final = """
+query Scripts($app: String!, $after: String) {
+  app(name: $app) {
+    scripts(first: 100, after: $after) {
+      edges { node { name createdAt activeVersion { number createdAt } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+VERSIONS: Final = """
+query Versions($app: String!, $script: String!, $last: Int!) {
+  script(app: $app, name: $script) {
+    activeVersion { number }
+    versions(last: $last) {
+      edges {
+        node { number filename kind entryPoints runtime digest createdAt createdBy { email } }
+      }
+    }
+  }
+}
+"""
+
+SCRIPT_DEPLOY: Final = """
+mutation ScriptDeploy($app: String!, $name: String!, $source: String!, $filename: String!) {
+  scriptDeploy(input: { app: $app, name: $name, source: $source, filename: $filename }) {
+    __typename
+    ... on ScriptDeploySuccess {
+      created
+      script { name }
+      version { number kind entryPoints createdAt }
+    }
+    ... on InvalidInputError { fields { field message } }
+    ... on SourceRejectedError { line column text }
+    ... on Error { code message }
+  }
+}
+"""
+
+INVOCATIONS: Final = """
+query Invocations($app: String!, $script: String!, $last: Int!) {
+  script(app: $app, name: $script) {
+    invocations(last: $last) {
+      edges {
+        node {
+          invocationId trigger outcome method path status startedAt durationMs queueMs cold
+          errorCode error version { number }
+        }
+      }
+    }
+  }
+}
+"""
+
+_RECORD = "invocationId number level stream loggedAt text script { name }"
+
+_LOG_PAGE = f"""
+logRecords(last: $last, before: $before, level: $level) {{
+  edges {{ node {{ {_RECORD} }} }}
+  pageInfo {{ hasPreviousPage startCursor }}
+  liveCursor
+}}
+"""
+
+SCRIPT_LOGS: Final = f"""
+query ScriptLogs(
+  $app: String!, $script: String!, $last: Int!, $before: String, $level: LogLevel
+) {{
+  owner: script(app: $app, name: $script) {{ {_LOG_PAGE} }}
+}}
+"""
+
+APP_LOGS: Final = f"""
+query AppLogs($app: String!, $last: Int!, $before: String, $level: LogLevel) {{
+  owner: app(name: $app) {{ {_LOG_PAGE} }}
+}}
+"""
+
+LOG_TAIL: Final = f"""
+subscription LogTail($app: String!, $script: String, $level: LogLevel, $after: String) {{
+  logRecordAppended(app: $app, script: $script, level: $level, after: $after) {{
+    cursor
+    logRecord {{ {_RECORD} }}
+  }}
+}}
+"""
+
+ALL: Final[dict[str, str]] = {
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, str) and name.isupper() and not name.startswith("_")
+}
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class NameOnly(TypedDict):
+    """The script a record belongs to."""
+
+    name: str
+
+
+class LogRecord(TypedDict):
+    """One structured line."""
+
+    invocationId: str | None
+    number: int
+    level: LogLevel
+    stream: str
+    loggedAt: str
+    text: str
+    script: NameOnly
+
+
+class VersionNumber(TypedDict):
+    """A version where only its number matters."""
+
+    number: int
+
+
+class Invocation(TypedDict):
+    """One run."""
+
+    invocationId: str
+    trigger: str
+    outcome: str
+    method: str | None
+    path: str | None
+    status: int | None
+    startedAt: str
+    durationMs: float
+    queueMs: float
+    cold: bool
+    errorCode: str | None
+    error: str | None
+    version: VersionNumber | None

@@ -1,0 +1,113 @@
+"""`pic scripts list`, `pic versions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from picloud.cli.pic import operations, output, paging
+from picloud.cli.pic.addresses import host_form, path_form
+from picloud.cli.pic.client import Client
+from picloud.cli.pic.errors import CliError
+from picloud.cli.pic.state import State, script_name
+
+
+@click.group()
+def scripts() -> None:
+    """List the scripts of an app."""
+
+
+@scripts.command("list")
+@click.option("--app", required=True, help="The app.")
+@output.json_option
+@click.pass_obj
+def list_scripts(state: State, app: str, as_json: bool) -> None:
+    """List the scripts of an app."""
+    client = state.client()
+    found = list(paging.nodes(lambda after: _page(client, app, after)))
+    if as_json:
+        output.print_json(
+            [
+                script
+                | {
+                    "url": path_form(client.url, app, script["name"]),
+                    "hostUrl": host_form(client.url, app, script["name"]),
+                }
+                for script in found
+            ]
+        )
+    elif not found:
+        click.echo(f"No scripts yet. Deploy one:  pic deploy FILE.py --app {app}")
+    else:
+        output.table(
+            ["SCRIPT", "VERSION", "URL", "DEPLOYED"],
+            [_row(client.url, app, script) for script in found],
+        )
+
+
+def _page(client: Client, app: str, after: str | None) -> Any:
+    found = client.execute(operations.SCRIPTS, {"app": app, "after": after})["app"]
+    if found is None:
+        raise no_such_app(app)
+    return found["scripts"]
+
+
+def _row(server: str, app: str, script: Any) -> list[str]:
+    active = script["activeVersion"]
+    return [
+        script["name"],
+        str(active["number"]) if active else "-",
+        path_form(server, app, script["name"]),
+        output.local_time((active or script)["createdAt"]),
+    ]
+
+
+def no_such_app(app: str) -> CliError:
+    """The app is not there, or not yours to see."""
+    return CliError(
+        "not_found", f"There is no app {app!r}.", hint="See the apps there are:  pic apps list"
+    )
+
+
+def no_such_script(app: str, script: str) -> CliError:
+    """The script is not there, or not yours to see."""
+    return CliError(
+        "not_found",
+        f"There is no script {app}/{script}.",
+        hint=f"See the scripts there are:  pic scripts list --app {app}",
+    )
+
+
+@click.command()
+@click.argument("script", callback=script_name, metavar="APP/SCRIPT")
+@click.option("-n", "count", type=click.IntRange(1, 100), default=20, show_default=True)
+@output.json_option
+@click.pass_obj
+def versions(state: State, script: tuple[str, str], count: int, as_json: bool) -> None:
+    """List the newest versions of a script, oldest first; * marks the one that serves."""
+    app, name = script
+    variables = {"app": app, "script": name, "last": count}
+    found = state.client().execute(operations.VERSIONS, variables)["script"]
+    if found is None:
+        raise no_such_script(app, name)
+    active = (found["activeVersion"] or {}).get("number")
+    listed = [edge["node"] for edge in found["versions"]["edges"]]
+    if as_json:
+        output.print_json([version | {"active": version["number"] == active} for version in listed])
+        return
+    output.table(
+        ["", "VERSION", "FILE", "KIND", "DIGEST", "BY", "CREATED"],
+        [
+            [
+                "*" if version["number"] == active else "",
+                str(version["number"]),
+                output.escape(version["filename"]),
+                version["kind"].lower(),
+                version["digest"][:12],
+                (version["createdBy"] or {}).get("email", "-"),
+                output.local_time(version["createdAt"]),
+            ]
+            for version in listed
+        ],
+    )
