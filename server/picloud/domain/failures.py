@@ -1,0 +1,118 @@
+"""What can fail that a caller can act on, each with its code.
+
+Arguments are fields; the docstring is the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from picloud.errors import Expected
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One field of an input and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class InvalidInput(Expected):
+    """The input is not valid."""
+
+    code = "invalid_input"
+    status = 400
+
+    def __init__(self, *faults: FieldFault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults) or None)
+
+
+class NotFound(Expected):
+    """There is no such object, or you may not see it."""
+
+    code = "not_found"
+    status = 404
+
+    def __init__(self, *, kind: str, name: str | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        said = f"{kind} {name!r}" if name is not None else kind
+        super().__init__(f"There is no {said}, or you may not see it.")
+
+
+class NameTaken(Expected):
+    """This name is taken."""
+
+    code = "name_taken"
+    status = 409
+
+    def __init__(self, *, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"The {kind} name {name!r} is taken.")
+
+
+class PermissionDenied(Expected):
+    """Your role in this app does not allow this."""
+
+    code = "permission_denied"
+    status = 403
+
+
+class Unauthenticated(Expected):
+    """Log in first: send a session token."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class InvalidCredentials(Expected):
+    """The e-mail address or the password is wrong."""
+
+    code = "invalid_credentials"
+    status = 401
+
+
+class TooManyAttempts(Expected):
+    """Too many log-in attempts; try again in a moment."""
+
+    code = "too_many_attempts"
+    status = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFault:
+    """Why a source cannot be deployed, and where."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    text: str | None = None
+
+
+class SourceRejected(Expected):
+    """The source cannot be deployed."""
+
+    code = "source_rejected"
+    status = 422
+
+    def __init__(self, fault: SourceFault) -> None:
+        self.fault = fault
+        super().__init__(fault.message)
+
+
+class NodeUnavailable(Expected):
+    """No node answered in time. Is one running? Try again in a moment."""
+
+    code = "node_unavailable"
+    status = 503
+
+
+def require_valid(faults: Sequence[FieldFault]) -> None:
+    """Raise all faults of an input at once."""
+    if faults:
+        raise InvalidInput(*faults)
