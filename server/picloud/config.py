@@ -164,6 +164,10 @@ class Settings:
         default=10,
         metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),
     )
+    snapshot: Path | None = field(
+        default=None,
+        metadata=_about("the memory snapshot sandboxes boot from; unset: a full boot", values.path),
+    )
     allow_weak_isolation: bool = field(
         default=False,
         metadata=_about("start though an isolation layer is missing", values.boolean),
