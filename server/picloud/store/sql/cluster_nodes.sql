@@ -22,3 +22,7 @@ ORDER BY number DESC LIMIT $3;
 -- name: get_cluster_node
 -- One node.
 SELECT id, number, name, started_at, isolation FROM cluster_nodes WHERE id = $1;
+
+-- name: try_presence
+-- Hold the lock that says this node lives, until the session ends.
+SELECT pg_try_advisory_lock($1::int, $2::int);

@@ -1,0 +1,85 @@
+"""Source checks: a manager asks whether a source can be deployed, a sandbox here answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import msgspec
+from asyncpg import InterfaceError, PostgresError
+
+from picloud.errors import PlatformError
+from picloud.executor.link import Checked, LinkError
+from picloud.store import checks as store
+
+if TYPE_CHECKING:
+    from picloud.executor.pool import SandboxPool
+    from picloud.store.database import Pool
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 10.0
+_TOO_HARD: Final[dict[str, Any]] = {
+    "ok": False,
+    "error": {
+        "code": "source_invalid",
+        "message": f"the source could not be compiled within {CHECK_SECONDS:.0f} seconds "
+        "or broke the compiler",
+        "line": None,
+        "column": None,
+        "text": None,
+    },
+}
+
+
+class SourceChecker:
+    """Takes waiting checks one by one. A sandbox that read a source is not used for another."""
+
+    def __init__(self, *, pool: SandboxPool, database: Pool) -> None:
+        self._pool = pool
+        self._database = database
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self, check_id: UUID) -> None:
+        """Claim and answer one check, unless another node has it."""
+        async with self._one_at_a_time:
+            try:
+                await self._run(check_id)
+            except (OSError, TimeoutError, PlatformError, PostgresError, InterfaceError) as error:
+                # The manager that waits will say that no node answered.
+                logger.warning("a source check was given up: %s", error)
+
+    async def _run(self, check_id: UUID) -> None:
+        claimed = await store.claim_check(self._database, check_id)
+        if claimed is not None:
+            result = await self._check(claimed.source)
+            await store.finish_check(self._database, check_id, result)
+
+    async def run_pending(self) -> None:
+        """Answer what was asked while nobody here listened."""
+        try:
+            pending = await store.list_pending(self._database)
+        except (OSError, TimeoutError, PostgresError, InterfaceError) as error:
+            logger.warning("waiting source checks could not be listed: %s", error)
+            return
+        for check_id in pending:
+            await self.run(check_id)
+
+    async def _check(self, source: str) -> dict[str, Any]:
+        sandbox = await self._pool.acquire_blank(lambda _: None)
+        try:
+            checked = await sandbox.link.check(source.encode(), CHECK_SECONDS)
+            runtime = sandbox.link.hello.runtime if sandbox.link.hello else ""
+        except (LinkError, TimeoutError):
+            logger.info("a source check broke its sandbox")
+            self._pool.retire(sandbox)
+            return _TOO_HARD
+        self._pool.retire(sandbox)
+        return _as_json(checked, runtime)
+
+
+def _as_json(checked: Checked, runtime: str) -> dict[str, Any]:
+    result: dict[str, Any] = msgspec.to_builtins(checked)
+    return {**result, "runtime": runtime}

@@ -1,0 +1,160 @@
+"""Dispatch: which sandbox runs an invocation. Lanes per version, over one pool of sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+
+from picloud.domain.invocation import Outcome
+from picloud.executor.link import InvocationFailed, LinkError
+from picloud.orchestrator.invocation import Invocation
+from picloud.orchestrator.lane import Box, Lane, timed_out
+from picloud.orchestrator.routing import RoutingTable
+from picloud.store.routing import RouteRow, load_source
+
+if TYPE_CHECKING:
+    from picloud.config import Settings
+    from picloud.executor.pool import SandboxPool
+    from picloud.executor.sandbox import Sandbox
+    from picloud.store.database import Pool
+
+logger = logging.getLogger(__name__)
+
+DIED: Final = "the sandbox died while it ran this invocation"
+RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
+
+
+class Dispatcher:
+    """Owns the routing table, the lanes and the sources of the active versions."""
+
+    def __init__(self, *, settings: Settings, pool: SandboxPool, database: Pool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.table = RoutingTable()
+        self._settings = settings
+        self._pool = pool
+        self._database = database
+        self._lanes: dict[UUID, Lane] = {}
+        self._sources: dict[UUID, str] = {}
+        self._boxes: dict[Sandbox, Box] = {}
+
+    def submit(self, invocation: Invocation) -> None:
+        """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
+        lane = self._lanes.get(invocation.target.version_id)
+        if lane is None:
+            lane = self._open_lane(invocation.target)
+        lane.submit(invocation)
+
+    def replace_table(self, table: RoutingTable) -> None:
+        """Serve by a new table; versions that no longer serve finish what they have."""
+        self.table = table
+        for version_id in [each for each in self._lanes if each not in table.versions]:
+            self._lanes.pop(version_id).close()
+        for version_id in [each for each in self._sources if each not in table.versions]:
+            del self._sources[version_id]
+
+    @property
+    def busy(self) -> bool:
+        """Whether an invocation is under way."""
+        return any(lane.busy for lane in self._lanes.values())
+
+    def _open_lane(self, target: RouteRow) -> Lane:
+        settings = self._settings
+        lane = Lane(
+            target,
+            bind=self._bind,
+            kill=self._pool.retire,
+            retire=self._retire,
+            max_boxes=settings.max_sandboxes_per_script,
+            queue_size=settings.queue_size,
+            queue_seconds=settings.queue_timeout_ms / 1000,
+            log_bytes=settings.log_bytes,
+        )
+        self._lanes[target.version_id] = lane
+        return lane
+
+    async def _bind(self, lane: Lane) -> Box:
+        """A blank sandbox becomes this lane's. Raises InvocationFailed when its import fails."""
+        target = lane.target
+        source = await self._source(target)
+        first = lane.waiting[0] if lane.waiting else None
+        if first is not None:
+            first.cold = True
+        self._make_room(lane)
+        sandbox = await self._pool.acquire_blank(self._died)
+        box = self._boxes[sandbox] = Box(lane, sandbox)
+        sandbox.exited.add_done_callback(lambda _: self._boxes.pop(sandbox, None))
+        sandbox.bind(target.version_id)
+        box.first = first
+        try:
+            bound = await sandbox.link.bind(
+                self._bind_head(target), source.encode(), target.timeout_ms / 1000
+            )
+        except TimeoutError:
+            self._pool.retire(sandbox)
+            raise timed_out(target) from None
+        except LinkError as error:
+            self._pool.retire(sandbox)
+            raise InvocationFailed(
+                Outcome.SCRIPT_ERROR, "import_failed", f"the import ended its sandbox: {error}"
+            ) from error
+        except BaseException:
+            self._pool.retire(sandbox)
+            raise
+        box.first = None
+        lane.took_kind(bound.kind)
+        return box
+
+    def _died(self, sandbox: Sandbox) -> None:
+        box = self._boxes.get(sandbox)
+        if box is not None:
+            how = f": {sandbox.exited.result()}" if sandbox.exited.done() else ""
+            box.die(InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_died", DIED + how))
+
+    def _retire(self, sandbox: Sandbox) -> None:
+        self._pool.retire(sandbox, grace=RETIRE_GRACE)
+
+    async def _source(self, target: RouteRow) -> str:
+        source = self._sources.get(target.version_id)
+        if source is None:
+            source = await load_source(self._database, target.version_id)
+            if source is None:
+                raise InvocationFailed(
+                    Outcome.PLATFORM_ERROR, "sandbox_unavailable", "the version is gone"
+                )
+            if target.version_id in self.table.versions:
+                self._sources[target.version_id] = source
+        return source
+
+    def _bind_head(self, target: RouteRow) -> bytes:
+        settings = self._settings
+        return msgspec.json.encode(
+            {
+                "app": target.app_name,
+                "script": target.script_name,
+                "version": target.version_number,
+                "filename": target.filename,
+                "entry_points": target.entry_points,
+                "timeout_ms": target.timeout_ms,
+                "memory_mb": target.memory_mb,
+                "log_bytes": settings.log_bytes,
+                "log_line_bytes": settings.log_line_bytes,
+                "answer_bytes": settings.max_response_bytes,
+            }
+        )
+
+    def _make_room(self, wanting: Lane) -> None:
+        """At the machine's limit, the sandbox that idles longest gives way."""
+        if not self._pool.full or self._pool.blank:
+            return
+        started = time.monotonic()
+        for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_used):
+            if lane is not wanting and lane.release_idle():
+                logger.info(
+                    "a sandbox gave way", extra={"idle_seconds": started - lane.last_used}
+                )
+                return

@@ -1,0 +1,375 @@
+"""The way in: a raw ASGI application that turns HTTP requests into invocations.
+
+Everything on the way of a warm request is in `__call__` and the few functions it names; nothing
+here waits for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from picloud.domain.ids import IdMaker
+from picloud.domain.invocation import Outcome
+from picloud.errors import Expected
+from picloud.executor.link import InvocationFailed
+from picloud.orchestrator import answers
+from picloud.orchestrator.answers import HeadReader, Headers
+from picloud.orchestrator.invocation import Invocation
+from picloud.orchestrator.lane import TooManyRequests
+
+if TYPE_CHECKING:
+    from picloud.orchestrator.dispatch import Dispatcher
+    from picloud.telemetry.writer import RecordWriter
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = "/x/"
+SESSION_COOKIES: Final = (b"picloud_", b"__Host-picloud_")
+_WATCHED: Final = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"cookie",
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"upgrade",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"expect",
+    )
+)
+_DROPPED: Final = _WATCHED - {b"host", b"content-length", b"cookie"}
+
+
+class BodyTooLarge(Expected):
+    """The request body is larger than max_request_bytes."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class _CallerLeft(Exception):  # noqa: N818 - nobody is there to be told
+    """The connection closed before the request was whole."""
+
+
+class _Request:
+    """What one pass over the headers finds."""
+
+    __slots__ = ("cookie", "forwarded_for", "has_body", "host", "length", "lines", "proto")
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.host = b""
+        self.length = 0
+        self.has_body = False
+        self.forwarded_for = b""
+        self.proto = b""
+        lines = self.lines = []
+        for name, value in headers:
+            if name in _WATCHED:
+                self._watched(name, value)
+                if name in _DROPPED:
+                    continue
+                if name == b"cookie" and not (value := own_cookies(value)):
+                    continue
+            lines.append(name + b":" + value)
+
+    def _watched(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self.host = value
+        elif name == b"content-length":
+            self.length = int(value)
+            self.has_body = self.length > 0
+        elif name == b"transfer-encoding":
+            self.has_body = True
+        elif name == b"x-forwarded-for":
+            self.forwarded_for = value
+        elif name == b"x-forwarded-proto":
+            self.proto = value
+
+
+class Ingress:
+    """The node's ASGI application (called `asgi_app` where it is served)."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        writer: RecordWriter,
+        *,
+        base_domain: str,
+        max_request_bytes: int,
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._writer = writer
+        self._host_suffix = b"." + base_domain.encode()
+        self._max_request_bytes = max_request_bytes
+        self._is_ready = is_ready
+        self._ids = IdMaker()
+        self._heads = HeadReader()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _refuse_websocket(scope, receive, send)
+            return
+        request = _Request(scope["headers"])
+        app_name, raw_path, mount = self._address(scope["raw_path"], request.host)
+        if app_name is None:
+            await self._own_page(raw_path, send)
+            return
+        method: str = scope["method"]
+        routes = self._dispatcher.table.apps.get(app_name)
+        if routes is None:
+            await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
+            return
+        target, params, allowed = routes.find(method, raw_path)
+        if target is None:
+            await _send_no_route(send, app_name, method, raw_path, allowed)
+            return
+        try:
+            body = await self._body(request, receive) if request.has_body else b""
+        except BodyTooLarge as error:
+            await _send_error(send, 413, error.code, error.message, connection="close")
+            return
+        except _CallerLeft:
+            return
+        head = "\n".join(
+            (
+                id := f"{self._ids.new_int():032x}",
+                str(target.timeout_ms),
+                method,
+                raw_path,
+                scope["query_string"].decode("latin-1"),
+                _client(scope, request),
+                params,
+                request.proto.decode("latin-1") or "http",
+                mount,
+            )
+        )
+        invocation = Invocation(
+            self._dispatcher.loop,
+            self._writer,
+            target,
+            id,
+            method,
+            raw_path,
+            b"\n".join((head.encode("latin-1"), *request.lines)),
+            body,
+            receive,
+        )
+        try:
+            self._dispatcher.submit(invocation)
+            payload = await invocation.response
+        except InvocationFailed as failure:
+            await self._send_failure(send, invocation, failure)
+        except TooManyRequests as error:
+            await self._send_rejected(send, invocation, error)
+        else:
+            await self._send_answer(send, invocation, payload, own_host=not mount)
+
+    def _address(self, raw_path: bytes, host: bytes) -> tuple[str | None, str, str]:
+        """App, path inside it and the prefix it is mounted at; no app for our own pages."""
+        path = raw_path.decode("latin-1")
+        name, _, _port = host.partition(b":")
+        if name.endswith(self._host_suffix):
+            return name[: -len(self._host_suffix)].decode("latin-1").lower(), path, ""
+        if path.startswith(PREFIX):
+            app_name, _, rest = path[len(PREFIX) :].partition("/")
+            return app_name, "/" + rest, PREFIX + app_name
+        return None, path, ""
+
+    async def _body(self, request: _Request, receive: Receive) -> bytes:
+        """The whole body: a slow sender must not hold a sandbox."""
+        if request.length > self._max_request_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _CallerLeft
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > self._max_request_bytes:
+                raise self._too_large()
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"The request body is larger than max_request_bytes={self._max_request_bytes}."
+        )
+
+    async def _send_answer(
+        self, send: Send, invocation: Invocation, payload: bytes, own_host: bool
+    ) -> None:
+        head_size = int.from_bytes(payload[:4], "little") + 4
+        try:
+            if head_size > len(payload):
+                raise answers._invalid("head")
+            status, headers = self._heads.read(payload[4:head_size], own_host)
+        except InvocationFailed as failure:
+            invocation.cancel()
+            await self._send_failure(send, invocation, failure)
+            return
+        body = payload[head_size:]
+        if not invocation.ended:
+            await _send_stream(send, invocation, status, headers, body)
+            return
+        invocation.bytes_out = len(body)
+        invocation.finish(status)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    *headers,
+                    (b"content-length", b"%d" % len(body)),
+                    (b"picloud-invocation-id", _shown(invocation.id)),
+                ]
+                if status not in (204, 304)
+                else [*headers, (b"picloud-invocation-id", _shown(invocation.id))],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _send_failure(
+        self, send: Send, invocation: Invocation, failure: InvocationFailed
+    ) -> None:
+        status = answers.status_of(failure)
+        invocation.finish(status, failure)
+        extra = {"retry_after": "1"} if status == 503 else {}
+        await _send_error(
+            send,
+            status,
+            failure.code,
+            answers.public_message(failure),
+            _shown(invocation.id).decode(),
+            **extra,
+        )
+
+    async def _send_rejected(
+        self, send: Send, invocation: Invocation, error: TooManyRequests
+    ) -> None:
+        failure = InvocationFailed(Outcome.REJECTED, error.code, error.message)
+        invocation.finish(429, failure)
+        shown = _shown(invocation.id).decode()
+        await _send_error(send, 429, error.code, error.message, shown, retry_after="1")
+
+    async def _own_page(self, path: str, send: Send) -> None:
+        if path == "/healthz":
+            await _send_text(send, 200, b"ok\n")
+        elif path == "/readyz":
+            ready = self._is_ready()
+            await _send_text(send, 200 if ready else 503, b"ready\n" if ready else b"not ready\n")
+        else:
+            await _send_error(send, 404, "not_found", "Apps answer at /x/{app}/{path}.")
+
+
+async def _send_stream(
+    send: Send,
+    invocation: Invocation,
+    status: int,
+    headers: Headers,
+    first: bytes,
+) -> None:
+    """Send an answer chunk by chunk; a caller that leaves cancels the invocation."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, (b"picloud-invocation-id", _shown(invocation.id))],
+        }
+    )
+    invocation.watch_caller()
+    failure = None
+    try:
+        invocation.bytes_out = len(first)
+        if first:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for chunk in invocation.chunks():
+            invocation.bytes_out += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except InvocationFailed as error:
+        failure = error
+    finally:
+        invocation.finish(status, failure)
+    if failure is None:
+        await send({"type": "http.response.body", "body": b""})
+    else:
+        # No last chunk: the server closes the connection, and the caller sees it broke off.
+        raise BrokenAnswer(failure.code)
+
+
+class BrokenAnswer(Exception):  # noqa: N818 - the only way to make the server drop a connection
+    """An answer broke off after its head had left."""
+
+
+def own_cookies(value: bytes) -> bytes:
+    """A Cookie header without the platform's own cookies: a script never sees those."""
+    kept = [
+        part
+        for part in value.split(b";")
+        if not part.strip().startswith(SESSION_COOKIES)
+    ]
+    return b";".join(kept).strip()
+
+
+def _client(scope: Scope, request: _Request) -> str:
+    """The caller's address: from Caddy when it is the peer (a unix socket), else the peer's."""
+    client = scope.get("client")
+    if client is not None and client[0]:
+        return str(client[0])
+    return request.forwarded_for.decode("latin-1")
+
+
+def _shown(id: str) -> bytes:
+    return f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}".encode()
+
+
+async def _send_no_route(
+    send: Send, app_name: str, method: str, path: str, allowed: frozenset[str]
+) -> None:
+    if allowed:
+        names = ", ".join(sorted(allowed))
+        message = f"{path} of app {app_name!r} answers {names}, not {method}."
+        await _send_error(send, 405, "method_not_allowed", message, allow=names)
+    else:
+        message = f"App {app_name!r} has no route for {path}."
+        await _send_error(send, 404, "not_found", message)
+
+
+async def _send_error(
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    invocation_id: str | None = None,
+    **extra: str,
+) -> None:
+    headers, body = answers.error_answer(status, code, message, invocation_id, **extra)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_text(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "scripts answer HTTP"})

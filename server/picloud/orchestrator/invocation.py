@@ -1,0 +1,160 @@
+"""One invocation on its way through the node: an exchange that knows what it is for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than the stdlib's
+
+from picloud.domain.invocation import Outcome
+from picloud.executor.frames import LOG_HEAD
+from picloud.executor.link import Exchange, InvocationFailed, LinkError
+from picloud.telemetry.records import LEVELS, STREAMS, clean_text, utc
+
+if TYPE_CHECKING:
+    from picloud.store.routing import RouteRow
+    from picloud.telemetry.writer import RecordWriter
+
+PLATFORM_STREAM: Final = 5
+_CLOCK_SLACK_US: Final = 1_000_000  # how far a sandbox's clock reading may be off ours
+_EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and rounding
+
+
+class Invocation(Exchange):
+    """A request for one version, from arrival until its record is written."""
+
+    __slots__ = (
+        "arrived",
+        "arrived_us",
+        "bytes_out",
+        "cold",
+        "finished",
+        "id",
+        "log_bytes",
+        "log_count",
+        "method",
+        "path",
+        "receive",
+        "redispatched",
+        "target",
+        "watcher",
+        "writer",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        writer: RecordWriter,
+        target: RouteRow,
+        id: str,
+        method: str,
+        path: str,
+        head: bytes,
+        body: bytes,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    ) -> None:
+        super().__init__(loop, head, body)
+        self.writer = writer
+        self.target = target
+        self.id = id
+        self.method = method
+        self.path = path
+        self.arrived = time.monotonic()
+        self.arrived_us = time.time_ns() // 1000
+        self.cold = False
+        self.finished = False
+        self.redispatched = 0
+        self.log_count = 0
+        self.log_bytes = 0
+        self.bytes_out = 0
+        self.receive = receive
+        self.watcher: asyncio.Task[None] | None = None
+
+    def took_log(self, payload: bytes, limit: int) -> None:
+        """Keep one LOG payload of this invocation. Raises LinkError when it can't be one."""
+        level, stream, logged_at = LOG_HEAD.unpack_from(payload)
+        if level not in LEVELS or stream not in STREAMS:
+            raise LinkError("a log record of an unknown level or stream")
+        text = payload[LOG_HEAD.size :]
+        self.log_bytes += len(text)
+        if self.log_bytes > limit + _EXTRA_LOG_BYTES:
+            raise LinkError(f"more log output than log_bytes={limit} allows")
+        now = time.time_ns() // 1000
+        if not self.arrived_us - _CLOCK_SLACK_US <= logged_at <= now + _CLOCK_SLACK_US:
+            logged_at = now
+        self._add_log(level, stream, logged_at, clean_text(text))
+
+    def note(self, level: int, text: str) -> None:
+        """Add a record of the platform's own to this invocation's log."""
+        self._add_log(level, PLATFORM_STREAM, time.time_ns() // 1000, text)
+
+    def watch_caller(self) -> None:
+        """Cancel when the caller closes the connection; for answers that take a while."""
+        if self.watcher is None and not self.finished:
+            self.watcher = self.response.get_loop().create_task(self._cancel_when_left())
+
+    async def _cancel_when_left(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        if not self.ended:
+            self.cancel()
+            self.abandon(
+                InvocationFailed(Outcome.CANCELLED, "cancelled", "the caller closed the connection")
+            )
+
+    def finish(self, status: int | None, failure: InvocationFailed | None = None) -> None:
+        """Write the record, once: what became of it, as its caller saw it."""
+        if self.finished:
+            return
+        self.finished = True
+        if self.watcher is not None:
+            self.watcher.cancel()
+        now = time.monotonic()
+        writer, target = self.writer, self.target
+        writer.seq += 1
+        writer.add_invocation(
+            (
+                UUID(self.id),
+                writer.node_number,
+                writer.seq,
+                target.app_id,
+                target.script_id,
+                target.version_id,
+                "http",
+                "ok" if failure is None else failure.outcome.value,
+                self.method,
+                self.path,
+                status,
+                utc(self.arrived_us),
+                int((now - self.arrived) * 1e6),
+                int(max(0.0, self.started - self.arrived) * 1e6),
+                self.cold,
+                len(self.body),
+                self.bytes_out,
+                None if failure is None else failure.code,
+                None if failure is None else failure.message.replace("\0", "\ufffd"),
+            )
+        )
+
+    def _add_log(self, level: int, stream: int, logged_at: int, text: str) -> None:
+        writer, target = self.writer, self.target
+        writer.seq += 1
+        self.log_count += 1
+        writer.add_log(
+            (
+                writer.node_number,
+                writer.seq,
+                target.app_id,
+                target.script_id,
+                target.version_id,
+                UUID(self.id),
+                self.log_count,
+                level,
+                STREAMS[stream],
+                utc(logged_at),
+                text,
+            )
+        )

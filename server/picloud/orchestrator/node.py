@@ -1,0 +1,191 @@
+"""A cluster node: ingress, dispatch, sandboxes and the log pipeline of one machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+from uuid import UUID
+
+import asyncpg
+
+from picloud import assets
+from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.ids import IdMaker
+from picloud.errors import PlatformError
+from picloud.executor.isolation import isolation_report
+from picloud.executor.pool import PoolLimits, SandboxPool
+from picloud.executor.runtime import Runtime
+from picloud.executor.sandbox_process import Spawner
+from picloud.orchestrator.checks import SourceChecker
+from picloud.orchestrator.dispatch import Dispatcher
+from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
+from picloud.orchestrator.ingress import Ingress
+from picloud.serve import QuietServer, make_config
+from picloud.store import cluster_nodes
+from picloud.store.database import connect, make_pool
+from picloud.telemetry.writer import RecordWriter
+
+if TYPE_CHECKING:
+    from picloud.config import Settings
+    from picloud.store.database import Connection
+
+logger = logging.getLogger(__name__)
+
+PRESENCE_LOCK: Final = 0x70696E  # pg_advisory_lock(class, node number): held while the node lives
+_PATIENCE: Final = 60  # tries to reach PostgreSQL and the schema at the start
+_DRAIN_STEP: Final = 0.02  # seconds between two looks at whether all has ended, while stopping
+
+
+class WeakIsolationError(PlatformError):
+    """A layer of the sandboxes' jail is missing on this machine."""
+
+    code = "weak_isolation"
+
+
+class NodeTakenError(PlatformError):
+    """Another process serves as this node already."""
+
+    code = "node_taken"
+
+
+class Node:
+    """Everything of one machine, started and stopped in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            raise PlatformError("PICLOUD_DATABASE_URL is not set")
+        self._settings = settings
+        self._dsn = settings.database_url.reveal()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then let invocations in flight end."""
+        settings = self._settings
+        isolation = self._check_isolation()
+        number = await self._register(isolation)
+        runtime = Runtime.find(
+            sandbox_host=assets.sandbox_host(),
+            snapshot=settings.snapshot,
+            allow_weak_isolation=settings.allow_weak_isolation,
+        )
+        limits = PoolLimits(
+            blank_target=settings.blank_sandboxes, max_sandboxes=settings.max_sandboxes
+        )
+        pool = SandboxPool(runtime, limits, Spawner())
+        writer = RecordWriter(
+            lambda: connect(self._dsn, name="picloud-node-records"), node_number=number
+        )
+        async with (
+            make_pool(self._dsn, name="picloud-node", max_size=4) as database,
+            asyncio.TaskGroup() as tasks,
+        ):
+            dispatcher = Dispatcher(settings=settings, pool=pool, database=database)
+            checker = SourceChecker(pool=pool, database=database)
+            feed = Feed(
+                self._dsn,
+                dispatcher=dispatcher,
+                checker=checker,
+                on_connect=lambda connection: _hold_presence(connection, number),
+            )
+            writing = tasks.create_task(writer.run(), name="records")
+            booting = tasks.create_task(pool.run(), name="sandboxes")
+            feeding = tasks.create_task(feed.run(tasks), name="feed")
+            ingress = Ingress(
+                dispatcher,
+                writer,
+                base_domain=settings.base_domain,
+                max_request_bytes=settings.max_request_bytes,
+                is_ready=lambda: feed.synced.is_set() and not self._stopping and self._can_run(pool),
+            )
+            await self._serve(ingress)
+            await self._drain(dispatcher)
+            feeding.cancel()
+            await pool.close()
+            writer.close()
+            await asyncio.wait([writing, booting])
+
+    async def _serve(self, asgi_app: Ingress) -> None:
+        settings = self._settings
+        listen = settings.node_listen
+        if listen.startswith("unix:"):
+            Path(listen.removeprefix("unix:")).parent.mkdir(parents=True, exist_ok=True)
+        server = QuietServer(make_config(asgi_app, listen, drain_seconds=settings.drain_seconds))
+        await server.serve()
+        self._stopping = True
+
+    async def _drain(self, dispatcher: Dispatcher) -> None:
+        """What the server's own drain left: invocations whose callers have gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while dispatcher.busy:
+                    await asyncio.sleep(_DRAIN_STEP)
+
+    def _can_run(self, pool: SandboxPool) -> bool:
+        """A blank sandbox has booted at least once, or none is wanted ahead."""
+        return pool.has_booted or self._settings.blank_sandboxes == 0
+
+    def _check_isolation(self) -> Mapping[str, object]:
+        report = isolation_report()
+        if not report.sufficient and not self._settings.allow_weak_isolation:
+            raise WeakIsolationError(
+                f"{report.summary}; PICLOUD_ALLOW_WEAK_ISOLATION=1 serves all the same"
+            )
+        if not report.sufficient:
+            logger.warning("weak isolation was allowed: %s", report.summary)
+        return report.as_json()
+
+    async def _register(self, isolation: Mapping[str, object]) -> int:
+        """Take our number, waiting for PostgreSQL and the manager's migrations."""
+        node = ClusterNode(
+            id=_node_id(self._settings.data_dir),
+            number=0,
+            name=socket.gethostname(),
+            started_at=datetime.now(UTC),
+            isolation=isolation,
+        )
+        for attempt in range(_PATIENCE):
+            try:
+                connection = await connect(self._dsn, name="picloud-node")
+                try:
+                    return await cluster_nodes.register(connection, node)
+                finally:
+                    await connection.close()
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.UndefinedTableError,
+                asyncpg.UniqueViolationError,
+                asyncpg.PostgresConnectionError,
+                asyncpg.CannotConnectNowError,
+                asyncpg.InterfaceError,
+            ) as error:
+                logger.info("the node waits for PostgreSQL and its schema: %s", error)
+                await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
+        raise PlatformError("PostgreSQL or its schema did not come within the time to start")
+
+
+async def _hold_presence(connection: Connection, number: int) -> None:
+    """Say that this node lives, by a lock that PostgreSQL drops with the connection."""
+    for _ in range(20):
+        if cast(bool, await cluster_nodes.try_presence(connection, PRESENCE_LOCK, number)):
+            return
+        await asyncio.sleep(0.25)  # a killed predecessor's connection may take a moment to end
+    raise NodeTakenError(f"another process serves as node {number}; is its data directory shared?")
+
+
+def _node_id(data_dir: Path) -> UUID:
+    """This machine's id, made once and kept in the data directory."""
+    file = data_dir / "node-id"
+    try:
+        return UUID(file.read_text().strip())
+    except FileNotFoundError:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        made = IdMaker().new()
+        file.write_text(f"{made}\n")
+        return made

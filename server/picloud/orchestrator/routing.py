@@ -1,0 +1,77 @@
+"""The routing table: from app, method and path to the version that answers, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlencode
+
+from picloud.domain.route import Pattern, parse_pattern, split_path
+
+if TYPE_CHECKING:
+    from picloud.store.routing import RouteRow
+
+_ANY: Final = None
+
+
+class AppRoutes:
+    """The routes of one app: literal paths by look-up, patterns in order of precedence."""
+
+    def __init__(self) -> None:
+        self.literal: dict[str, dict[str | None, RouteRow]] = {}
+        self.patterns: list[tuple[Pattern, RouteRow]] = []
+
+    def add(self, row: RouteRow) -> None:
+        """Add a route; `seal` once all are there."""
+        pattern = parse_pattern(row.pattern)
+        if pattern.is_exact:
+            self.literal.setdefault(row.pattern, {})[row.method] = row
+        else:
+            self.patterns.append((pattern, row))
+
+    def seal(self) -> None:
+        """Put the patterns in order: exact before `{param}` before `{rest...}`."""
+        self.patterns.sort(key=lambda entry: entry[0].precedence)
+
+    def find(self, method: str, raw_path: str) -> tuple[RouteRow | None, str, frozenset[str]]:
+        """The route for a request.
+
+        Args:
+            method: upper case; HEAD falls back on GET.
+            raw_path: percent-encoded, beginning with "/".
+
+        Returns: the route or None, its path parameters urlencoded, and, when only the method is
+        wrong, the methods that would do.
+        """
+        wanted = (method, "GET", _ANY) if method == "HEAD" else (method, _ANY)
+        path = unquote(raw_path) if "%" in raw_path else raw_path
+        allowed: set[str] = set()
+        by_method = self.literal.get(path)
+        if by_method is not None:
+            for name in wanted:
+                if name in by_method:
+                    return by_method[name], "", frozenset()
+            allowed.update(name for name in by_method if name is not None)
+        parts = [unquote(part) for part in split_path(raw_path)] if self.patterns else []
+        for pattern, row in self.patterns:
+            params = pattern.match(parts)
+            if params is None:
+                continue
+            if row.method in wanted:
+                return row, urlencode(params), frozenset()
+            if row.method is not None:
+                allowed.add(row.method)
+        return None, "", frozenset(allowed)
+
+
+class RoutingTable:
+    """All apps' routes. Replaced whole when routing changes; never changed in place."""
+
+    def __init__(self, rows: Iterable[RouteRow] = ()) -> None:
+        self.apps: dict[str, AppRoutes] = {}
+        self.versions: dict[object, RouteRow] = {}
+        for row in rows:
+            self.apps.setdefault(row.app_name, AppRoutes()).add(row)
+            self.versions[row.version_id] = row
+        for routes in self.apps.values():
+            routes.seal()

@@ -1,0 +1,66 @@
+"""What is remembered of an invocation, and what it said.
+
+Rows are plain tuples in the order of their columns: they are made once per invocation on the
+busiest path of the node and go to PostgreSQL as they are.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
+
+# invocations: id, node_number, seq, app_id, script_id, version_id, trigger, outcome, method, path,
+# status, started_at, duration_us, queue_us, cold, bytes_in, bytes_out, error_code, error
+InvocationRow: TypeAlias = tuple[object, ...]
+# log_records: node_number, seq, app_id, script_id, version_id, invocation_id, number, level,
+# stream, logged_at, text
+LogRow: TypeAlias = tuple[object, ...]
+
+INVOCATION_COLUMNS: Final = (
+    "id",
+    "node_number",
+    "seq",
+    "app_id",
+    "script_id",
+    "version_id",
+    "trigger",
+    "outcome",
+    "method",
+    "path",
+    "status",
+    "started_at",
+    "duration_us",
+    "queue_us",
+    "cold",
+    "bytes_in",
+    "bytes_out",
+    "error_code",
+    "error",
+)
+LOG_COLUMNS: Final = (
+    "node_number",
+    "seq",
+    "app_id",
+    "script_id",
+    "version_id",
+    "invocation_id",
+    "number",
+    "level",
+    "stream",
+    "logged_at",
+    "text",
+)
+LEVELS: Final = frozenset((10, 20, 30, 40, 50))
+STREAMS: Final = {1: "stdout", 2: "stderr", 3: "logging", 4: "traceback", 5: "platform"}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc(microseconds: int) -> datetime:
+    """Unix time in µs as an aware datetime."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def clean_text(raw: bytes) -> str:
+    """A record's text as PostgreSQL can hold it: valid UTF-8 without NUL."""
+    text = raw.decode("utf-8", "replace")
+    return text.replace("\0", "\ufffd") if "\0" in text else text

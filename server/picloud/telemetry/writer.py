@@ -1,0 +1,145 @@
+"""The log pipeline: a bounded buffer, written to PostgreSQL in batches by COPY.
+
+Nothing here runs on a request's own way: rows are appended to lists, a single writer task takes
+them. One writer per node and batches in order make `seq` increase in commit order, which live
+tails rely on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+
+from picloud.telemetry.records import INVOCATION_COLUMNS, LOG_COLUMNS, InvocationRow, LogRow
+
+logger = logging.getLogger(__name__)
+
+BATCH_SECONDS: Final = 0.1  # at most this long between two batches under load
+FIRST_SECONDS: Final = 0.005  # after a quiet time: wait only for what comes along
+BATCH_ROWS: Final = 10_000
+BUFFER_ROWS: Final = 200_000  # rows kept while PostgreSQL is away; more are dropped and counted
+BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+CHANNEL: Final = "picloud_records"
+
+
+class RecordWriter:
+    """Takes rows at once and writes them soon. `dropped` counts what found the buffer full."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        *,
+        node_number: int,
+        buffer_rows: int = BUFFER_ROWS,
+    ) -> None:
+        self.node_number = node_number
+        self.dropped = 0
+        # Node-wide, increasing across restarts: no node writes a million rows a second for long.
+        self.seq = time.time_ns() // 1000
+        self._connect = connect
+        self._connection: asyncpg.Connection | None = None
+        self._buffer_rows = buffer_rows
+        self._invocations: list[InvocationRow] = []
+        self._logs: list[LogRow] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+
+    def add_invocation(self, row: InvocationRow) -> None:
+        """Remember an invocation that has ended."""
+        if len(self._invocations) >= self._buffer_rows:
+            self.dropped += 1
+            return
+        self._invocations.append(row)
+        self._arrived.set()
+
+    def add_log(self, row: LogRow) -> None:
+        """Remember a log record."""
+        if len(self._logs) >= self._buffer_rows:
+            self.dropped += 1
+            return
+        self._logs.append(row)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Write until `close`; then write what is left."""
+        last = 0.0
+        loop = asyncio.get_running_loop()
+        try:
+            while not (self._closing and not self._waiting()):
+                await self._arrived.wait()
+                if not self._closing:
+                    await asyncio.sleep(max(FIRST_SECONDS, last + BATCH_SECONDS - loop.time()))
+                self._arrived.clear()
+                last = loop.time()
+                await self._write_waiting()
+        finally:
+            if self._connection is not None:
+                self._connection.terminate()
+
+    def close(self) -> None:
+        """Ask `run` to write what is left and return."""
+        self._closing = True
+        self._arrived.set()
+
+    def _waiting(self) -> bool:
+        return bool(self._invocations or self._logs)
+
+    async def _write_waiting(self) -> None:
+        attempt = 0
+        while self._waiting():
+            invocations, logs = self._invocations[:BATCH_ROWS], self._logs[:BATCH_ROWS]
+            try:
+                await self._write(invocations, logs)
+            except asyncpg.UniqueViolationError:
+                logger.info("a batch had been committed before its connection was lost")
+            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+                self.dropped += len(invocations) + len(logs)
+                logger.exception("a batch was refused", exc_info=error)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                await self._lost_connection(error, attempt)
+                attempt += 1
+                if self._closing and attempt > len(BACK_OFF_SECONDS):
+                    self._give_up()
+                continue
+            attempt = 0
+            del self._invocations[: len(invocations)]
+            del self._logs[: len(logs)]
+
+    async def _write(self, invocations: list[InvocationRow], logs: list[LogRow]) -> None:
+        if self._connection is None:
+            self._connection = await self._connect()
+        connection = self._connection
+        async with connection.transaction():
+            if invocations:
+                await connection.copy_records_to_table(
+                    "invocations", records=invocations, columns=INVOCATION_COLUMNS
+                )
+            if logs:
+                await connection.copy_records_to_table(
+                    "log_records", records=logs, columns=LOG_COLUMNS
+                )
+        await connection.execute(f"NOTIFY {CHANNEL}, '{self.node_number}'")
+
+    async def _lost_connection(self, error: Exception, attempt: int) -> None:
+        logger.warning(
+            "records wait for PostgreSQL: %s", error, extra={"rows": len(self._invocations)}
+        )
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+        if not self._closing:
+            # A close in the meantime must not wait for the back-off.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
+
+    def _give_up(self) -> None:
+        self.dropped += len(self._invocations) + len(self._logs)
+        logger.error("records dropped at the end", extra={"rows": self.dropped})
+        self._invocations.clear()
+        self._logs.clear()
