@@ -1,0 +1,4 @@
+def handler(request):
+    document = request.json()
+    document["echoed"] = True
+    return document
