@@ -76,13 +76,6 @@ class InvalidCredentials(Expected):
     status = 401
 
 
-class TooManyAttempts(Expected):
-    """Too many log-in attempts; try again in a moment."""
-
-    code = "too_many_attempts"
-    status = 429
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFault:
     """Why a source cannot be deployed, and where."""

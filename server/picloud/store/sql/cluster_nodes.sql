@@ -9,20 +9,21 @@ RETURNING node.number;
 
 -- name: list_cluster_nodes
 -- A page of the nodes, by number.
-SELECT id, number, name, started_at, isolation FROM cluster_nodes
-WHERE ($1::smallint IS NULL OR number > $1) AND ($2::smallint IS NULL OR number < $2)
-ORDER BY number LIMIT $3;
+SELECT node.id, node.number, node.name, node.started_at, node.isolation
+FROM cluster_nodes AS node
+WHERE ($2::smallint IS NULL OR node.number > $2)
+  AND ($3::smallint IS NULL OR node.number < $3)
+ORDER BY node.number LIMIT $1;
 
 -- name: list_cluster_nodes_backwards
 -- The same page, read from its end.
-SELECT id, number, name, started_at, isolation FROM cluster_nodes
-WHERE ($1::smallint IS NULL OR number > $1) AND ($2::smallint IS NULL OR number < $2)
-ORDER BY number DESC LIMIT $3;
+SELECT node.id, node.number, node.name, node.started_at, node.isolation
+FROM cluster_nodes AS node
+WHERE ($2::smallint IS NULL OR node.number > $2)
+  AND ($3::smallint IS NULL OR node.number < $3)
+ORDER BY node.number DESC LIMIT $1;
 
--- name: get_cluster_node
--- One node.
-SELECT id, number, name, started_at, isolation FROM cluster_nodes WHERE id = $1;
-
--- name: try_presence
--- Hold the lock that says this node lives, until the session ends.
-SELECT pg_try_advisory_lock($1::int, $2::int);
+-- name: get_cluster_nodes
+-- Nodes by id.
+SELECT node.id, node.number, node.name, node.started_at, node.isolation
+FROM cluster_nodes AS node WHERE node.id = ANY ($1::uuid[]);

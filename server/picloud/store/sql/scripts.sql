@@ -1,0 +1,62 @@
+-- name: add_script
+-- Store a script unless the app has one of this name.
+INSERT INTO scripts (id, app_id, name, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT ON CONSTRAINT script_name_unique_in_app DO NOTHING
+RETURNING id;
+
+-- name: lock_script
+-- The script of this name, held against other deployments of it until the transaction ends.
+SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
+FROM scripts AS script WHERE script.app_id = $1 AND script.name = $2 FOR UPDATE;
+
+-- name: find_script
+-- A script of an app by name.
+SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
+FROM scripts AS script WHERE script.app_id = $1 AND script.name = $2;
+
+-- name: get_scripts
+-- Scripts by id.
+SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
+FROM scripts AS script WHERE script.id = ANY ($1::uuid[]);
+
+-- name: list_scripts
+-- A page of the scripts of each of these apps, by name.
+SELECT parent.id AS parent_id, script.*
+FROM unnest($1::uuid[]) AS parent (id)
+CROSS JOIN LATERAL (
+    SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
+    FROM scripts AS script
+    WHERE script.app_id = parent.id
+      AND ($3::text IS NULL OR script.name > $3)
+      AND ($4::text IS NULL OR script.name < $4)
+    ORDER BY script.name LIMIT $2
+) AS script
+ORDER BY script.name;
+
+-- name: list_scripts_backwards
+-- The same pages, read from their end.
+SELECT parent.id AS parent_id, script.*
+FROM unnest($1::uuid[]) AS parent (id)
+CROSS JOIN LATERAL (
+    SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
+    FROM scripts AS script
+    WHERE script.app_id = parent.id
+      AND ($3::text IS NULL OR script.name > $3)
+      AND ($4::text IS NULL OR script.name < $4)
+    ORDER BY script.name DESC LIMIT $2
+) AS script
+ORDER BY script.name DESC;
+
+-- name: activate_deployment
+-- Let this deployment serve.
+UPDATE scripts SET active_deployment_id = $2 WHERE id = $1;
+
+-- name: add_route
+-- Lead requests to a script.
+INSERT INTO routes (id, app_id, script_id, method, pattern, created_at)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: get_routes
+-- The routes of scripts.
+SELECT id, script_id, method, pattern, created_at FROM routes
+WHERE script_id = ANY ($1::uuid[]) ORDER BY script_id, pattern, method NULLS LAST;

@@ -1,0 +1,29 @@
+-- name: add_user
+-- Store a user; fails on a taken address.
+INSERT INTO users (id, email, password_hash, role, created_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: any_user_exists
+-- Whether the instance has an owner yet.
+SELECT EXISTS (SELECT FROM users);
+
+-- name: lock_users
+-- Let one manager at a time create the first user.
+LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: find_login
+-- A user with the password's hash, by address.
+SELECT id, email, role, created_at, password_hash FROM users WHERE lower(email) = lower($1);
+
+-- name: get_users
+-- Users by id.
+SELECT id, email, role, created_at FROM users WHERE id = ANY ($1::uuid[]);
+
+-- name: set_password_hash
+-- Replace a hash by one with today's parameters.
+UPDATE users SET password_hash = $2 WHERE id = $1;
+
+-- name: users_share_app
+-- Which of these users are members of an app of this user's, or that user.
+SELECT DISTINCT other.user_id AS id
+FROM members AS mine JOIN members AS other USING (app_id)
+WHERE mine.user_id = $1 AND other.user_id = ANY ($2::uuid[]);
