@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -151,7 +152,8 @@ class Spawner:
     Its sandboxes end with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[[str, int], subprocess.Popen[bytes]] | None = None) -> None:
+        self._start = start or _start_quiet
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
@@ -194,7 +196,7 @@ class Spawner:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = start_isolated(
+            self._process = self._start(
                 "from picloud.executor.spawner import main; "
                 f"main({theirs.fileno()}, {os.getpid()})",
                 theirs.fileno(),
@@ -286,6 +288,10 @@ def start_isolated(code: str, *pass_fds: int, **options: Any) -> subprocess.Pope
         env={"LANG": "C.UTF-8"},
         **options,
     )
+
+
+def _start_quiet(code: str, control: int) -> subprocess.Popen[bytes]:
+    return start_isolated(code, control, stdout=subprocess.DEVNULL)
 
 
 def _channels() -> tuple[socket.socket, int, int, int]:

@@ -57,7 +57,7 @@ _ARM64: Final = {
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Architecture:
     """A processor the jail knows: its name, its number in seccomp's data, its system calls."""
 
