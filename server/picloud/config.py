@@ -26,7 +26,7 @@ CONFIG_VARIABLE: Final = "PICLOUD_CONFIG"
 CONFIG_FILE: Final = "picloud.toml"
 MIB: Final = 1024 * 1024
 SOCKET_PATH_BYTES: Final = 100  # sun_path holds 108; the longest name in run_dir is counted too
-_LONGEST_SOCKET: Final = ".s.PGSQL.5432.lock"
+_LONGEST_SOCKET: Final = "-postgres/.s.PGSQL.5432.lock"  # PostgreSQL has a directory beside it
 _DERIVED: Final = Path()
 
 
@@ -63,7 +63,7 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
 def default_run_dir(data_dir: Path) -> Path:
     """`data_dir/run`, or a short private directory when a socket's path would not fit."""
     near = data_dir / "run"
-    if len(os.fsencode(near / _LONGEST_SOCKET)) <= SOCKET_PATH_BYTES:
+    if len(os.fsencode(f"{near}{_LONGEST_SOCKET}")) <= SOCKET_PATH_BYTES:
         return near
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"picloud-{os.geteuid()}-{digest}"
@@ -206,6 +206,12 @@ class Loaded:
     warnings: tuple[str, ...]
 
 
+def inherited_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our environment for a child that gets its settings, and its Python, from us."""
+    environ = os.environ if environ is None else environ
+    return {k: v for k, v in environ.items() if not k.startswith((PREFIX, "PYTHON"))}
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
@@ -273,7 +279,7 @@ def _check_together(settings: Settings) -> None:
         faults.append("PICLOUD_DEFAULT_TIMEOUT_MS must not exceed PICLOUD_MAX_TIMEOUT_MS")
     if settings.blank_sandboxes > settings.max_sandboxes:
         faults.append("PICLOUD_BLANK_SANDBOXES must not exceed PICLOUD_MAX_SANDBOXES")
-    if len(os.fsencode(settings.run_dir / _LONGEST_SOCKET)) > SOCKET_PATH_BYTES:
+    if len(os.fsencode(f"{settings.run_dir}{_LONGEST_SOCKET}")) > SOCKET_PATH_BYTES:
         faults.append(f"PICLOUD_RUN_DIR is too long for a unix socket: {settings.run_dir}")
     if faults:
         raise ConfigError(faults)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import pwd
@@ -27,7 +28,7 @@ from urllib.parse import quote
 
 from picloud import assets
 from picloud.errors import Expected, PlatformError
-from picloud.processes import die_with_parent
+from picloud.process import die_with_parent
 
 ROLE: Final = "picloud"
 DATABASE: Final = "picloud"
@@ -217,7 +218,9 @@ class EmbeddedPostgres:
                 cwd=self.layout.data,
                 env=self.environ(),
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509  # one prctl call
+                preexec_fn=functools.partial(  # noqa: PLW1509  # one prctl call
+                    die_with_parent, signal.SIGINT, parent=os.getpid()
+                ),
                 **self._user.options(),
             )
         end = time.monotonic() + timeout

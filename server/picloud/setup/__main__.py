@@ -11,7 +11,7 @@ import sys
 
 sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))]
 
-from picloud.setup.launch import main
+from picloud.setup.launch import main  # noqa: E402  # only now can it be found
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

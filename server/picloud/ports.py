@@ -1,30 +1,14 @@
-"""Children that end with their parent, and what the kernel says of processes and ports."""
+"""Who holds a TCP port, as far as the kernel tells us."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LISTEN: Final = "0A"  # the state column of /proc/net/tcp
-
-
-def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn`: the kernel sends `death_signal` when we end, however we end."""
-    parent = os.getpid()
-
-    def prepare() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the request to the kernel
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return prepare
 
 
 def holder_of_port(port: int) -> str | None:

@@ -1,0 +1,74 @@
+"""`picloud up`: the whole platform on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from picloud.config import Loaded, Settings
+from picloud.config_values import Secret
+from picloud.up import parts, place
+from picloud.up.child import ChildSpec
+from picloud.up.output import say
+from picloud.up.owner import Owner
+from picloud.up.supervisor import Stage, Supervisor
+
+
+def run(loaded: Loaded, *, verbose: bool) -> None:
+    """Until SIGINT or SIGTERM; errors say in one sentence why it cannot run."""
+    began = time.monotonic()
+    for warning in loaded.warnings:
+        say(f"warning: {warning}")
+    settings = loaded.settings
+    place.make_directories(settings)
+    with place.owned(settings.data_dir):
+        place.check_port(settings.host, settings.port)
+        asyncio.run(_supervise(settings, began, verbose=verbose))
+
+
+async def _supervise(settings: Settings, began: float, *, verbose: bool) -> None:
+    owner = Owner(settings)
+    supervisor = Supervisor(settings.data_dir / "logs", verbose=verbose)
+
+    async def when_ready() -> None:
+        lines = await owner.lines(settings.manager_listen)
+        _welcome(settings, lines, time.monotonic() - began)
+        owner.shown()
+
+    await supervisor.run(_stages(owner.prepare(settings), settings), when_ready)
+    say("stopped")
+
+
+def _stages(for_manager: Settings, settings: Settings) -> Sequence[Stage]:
+    """PostgreSQL first: only then is its address known. A stage is stopped after the later ones."""
+    if settings.database_url is not None:
+        return [
+            lambda: [parts.manager(for_manager)],
+            lambda: [parts.node(settings), parts.front(settings)],
+        ]
+    spec, server = parts.postgres(settings)
+
+    def with_database(settings: Settings) -> Settings:
+        return dataclasses.replace(settings, database_url=Secret(server.url()))
+
+    def database() -> list[ChildSpec]:
+        return [spec]
+
+    return [
+        database,
+        lambda: [parts.manager(with_database(for_manager))],
+        lambda: [parts.node(with_database(settings)), parts.front(settings)],
+    ]
+
+
+def _welcome(settings: Settings, owner: Sequence[str], seconds: float) -> None:
+    address = f"http://localhost:{settings.port}"
+    say(f"\nPiCloud is ready at {address}   ({seconds:.1f} s)")
+    for line in owner:
+        say(f"  {line}")
+    say("try this:")
+    say(f"  pic login {address} --email {settings.owner_email}")
+    say("  pic apps create demo && pic deploy hello.py --app demo")
+    say(f"  curl '{address}/x/demo/hello?name=you'\n")
