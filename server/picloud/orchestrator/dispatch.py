@@ -57,11 +57,6 @@ class Dispatcher:
         for version_id in [each for each in self._sources if each not in table.versions]:
             del self._sources[version_id]
 
-    @property
-    def busy(self) -> bool:
-        """Whether an invocation is under way."""
-        return any(lane.busy for lane in self._lanes.values())
-
     def _open_lane(self, target: RouteRow) -> Lane:
         settings = self._settings
         lane = Lane(
@@ -154,7 +149,5 @@ class Dispatcher:
         started = time.monotonic()
         for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_used):
             if lane is not wanting and lane.release_idle():
-                logger.info(
-                    "a sandbox gave way", extra={"idle_seconds": started - lane.last_used}
-                )
+                logger.info("a sandbox gave way", extra={"idle_seconds": started - lane.last_used})
                 return

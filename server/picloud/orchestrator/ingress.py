@@ -15,7 +15,7 @@ from picloud.domain.invocation import Outcome
 from picloud.errors import Expected
 from picloud.executor.link import InvocationFailed
 from picloud.orchestrator import answers
-from picloud.orchestrator.answers import HeadReader, Headers
+from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.lane import TooManyRequests
 
@@ -52,6 +52,11 @@ _WATCHED: Final = frozenset(
 _DROPPED: Final = _WATCHED - {b"host", b"content-length", b"cookie"}
 
 
+STOPPED: Final = InvocationFailed(
+    Outcome.CANCELLED, "cancelled", "the node stopped before the invocation ended"
+)
+
+
 class BodyTooLarge(Expected):
     """The request body is larger than max_request_bytes."""
 
@@ -74,7 +79,8 @@ class _Request:
         self.has_body = False
         self.forwarded_for = b""
         self.proto = b""
-        lines = self.lines = []
+        self.lines: list[bytes] = []
+        lines = self.lines
         for name, value in headers:
             if name in _WATCHED:
                 self._watched(name, value)
@@ -176,6 +182,9 @@ class Ingress:
             await self._send_rejected(send, invocation, error)
         else:
             await self._send_answer(send, invocation, payload, own_host=not mount)
+        finally:
+            if not invocation.finished:  # this task was cancelled: the node is stopping
+                invocation.finish(None, STOPPED)
 
     def _address(self, raw_path: bytes, host: bytes) -> tuple[str | None, str, str]:
         """App, path inside it and the prefix it is mounted at; no app for our own pages."""
@@ -318,11 +327,7 @@ class BrokenAnswer(Exception):  # noqa: N818 - the only way to make the server d
 
 def own_cookies(value: bytes) -> bytes:
     """A Cookie header without the platform's own cookies: a script never sees those."""
-    kept = [
-        part
-        for part in value.split(b";")
-        if not part.strip().startswith(SESSION_COOKIES)
-    ]
+    kept = [part for part in value.split(b";") if not part.strip().startswith(SESSION_COOKIES)]
     return b";".join(kept).strip()
 
 

@@ -186,11 +186,6 @@ class Lane:
         """When one of its sandboxes last ended something; the loop's monotonic clock."""
         return max((box.last_ended for box in self.boxes), default=0.0)
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything runs, waits or is being bound."""
-        return bool(self.waiting or self._binding or any(box.running for box in self.boxes))
-
     def submit(self, invocation: Invocation) -> None:
         """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
         if not self.waiting:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
 
 from picloud import assets
-from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.ids import IdMaker
 from picloud.errors import PlatformError
 from picloud.executor.isolation import isolation_report
@@ -39,13 +37,6 @@ logger = logging.getLogger(__name__)
 
 PRESENCE_LOCK: Final = 0x70696E  # pg_advisory_lock(class, node number): held while the node lives
 _PATIENCE: Final = 60  # tries to reach PostgreSQL and the schema at the start
-_DRAIN_STEP: Final = 0.02  # seconds between two looks at whether all has ended, while stopping
-
-
-class WeakIsolationError(PlatformError):
-    """A layer of the sandboxes' jail is missing on this machine."""
-
-    code = "weak_isolation"
 
 
 class NodeTakenError(PlatformError):
@@ -63,12 +54,16 @@ class Node:
         self._settings = settings
         self._dsn = settings.database_url.reveal()
         self._stopping = False
+        self._has_booted = False
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then let invocations in flight end."""
         settings = self._settings
-        isolation = self._check_isolation()
-        number = await self._register(isolation)
+        isolation = isolation_report()
+        isolation.require(allow_weak=settings.allow_weak_isolation)
+        if isolation.missing:
+            logger.warning("weak isolation was allowed: %s", isolation.as_json())
+        number = await self._register(isolation.as_json())
         runtime = Runtime.find(
             sandbox_host=assets.sandbox_host(),
             snapshot=settings.snapshot,
@@ -101,10 +96,9 @@ class Node:
                 writer,
                 base_domain=settings.base_domain,
                 max_request_bytes=settings.max_request_bytes,
-                is_ready=lambda: feed.synced.is_set() and not self._stopping and self._can_run(pool),
+                is_ready=lambda: self._is_ready(feed, pool),
             )
             await self._serve(ingress)
-            await self._drain(dispatcher)
             feeding.cancel()
             await pool.close()
             writer.close()
@@ -119,48 +113,32 @@ class Node:
         await server.serve()
         self._stopping = True
 
-    async def _drain(self, dispatcher: Dispatcher) -> None:
-        """What the server's own drain left: invocations whose callers have gone."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                while dispatcher.busy:
-                    await asyncio.sleep(_DRAIN_STEP)
-
-    def _can_run(self, pool: SandboxPool) -> bool:
-        """A blank sandbox has booted at least once, or none is wanted ahead."""
-        return pool.has_booted or self._settings.blank_sandboxes == 0
-
-    def _check_isolation(self) -> Mapping[str, object]:
-        report = isolation_report()
-        if not report.sufficient and not self._settings.allow_weak_isolation:
-            raise WeakIsolationError(
-                f"{report.summary}; PICLOUD_ALLOW_WEAK_ISOLATION=1 serves all the same"
-            )
-        if not report.sufficient:
-            logger.warning("weak isolation was allowed: %s", report.summary)
-        return report.as_json()
+    def _is_ready(self, feed: Feed, pool: SandboxPool) -> bool:
+        """Routing is known and a sandbox has booted, or none is wanted ahead."""
+        self._has_booted = self._has_booted or pool.blank > 0
+        can_run = self._has_booted or self._settings.blank_sandboxes == 0
+        return can_run and feed.synced.is_set() and not self._stopping
 
     async def _register(self, isolation: Mapping[str, object]) -> int:
         """Take our number, waiting for PostgreSQL and the manager's migrations."""
-        node = ClusterNode(
-            id=_node_id(self._settings.data_dir),
-            number=0,
-            name=socket.gethostname(),
-            started_at=datetime.now(UTC),
-            isolation=isolation,
-        )
+        node_id = _node_id(self._settings.data_dir)
         for attempt in range(_PATIENCE):
             try:
                 connection = await connect(self._dsn, name="picloud-node")
                 try:
-                    return await cluster_nodes.register(connection, node)
+                    return await cluster_nodes.register(
+                        connection,
+                        id=node_id,
+                        name=socket.gethostname(),
+                        started_at=datetime.now(UTC),
+                        isolation=isolation,
+                    )
                 finally:
                     await connection.close()
             except (
                 OSError,
                 TimeoutError,
                 asyncpg.UndefinedTableError,
-                asyncpg.UniqueViolationError,
                 asyncpg.PostgresConnectionError,
                 asyncpg.CannotConnectNowError,
                 asyncpg.InterfaceError,
@@ -173,7 +151,7 @@ class Node:
 async def _hold_presence(connection: Connection, number: int) -> None:
     """Say that this node lives, by a lock that PostgreSQL drops with the connection."""
     for _ in range(20):
-        if cast(bool, await cluster_nodes.try_presence(connection, PRESENCE_LOCK, number)):
+        if await cluster_nodes.try_presence(connection, PRESENCE_LOCK, number):
             return
         await asyncio.sleep(0.25)  # a killed predecessor's connection may take a moment to end
     raise NodeTakenError(f"another process serves as node {number}; is its data directory shared?")

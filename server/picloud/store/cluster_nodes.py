@@ -46,6 +46,12 @@ async def list_cluster_nodes(db: Executor, request: PageRequest[int]) -> Page[Cl
     return await list_page(db, "list_cluster_nodes", request, _node)
 
 
+async def try_presence(db: Executor, lock: int, number: int) -> bool:
+    """Hold the session lock that says this node lives; False while another session has it."""
+    held: bool = await db.fetchval(SQL["try_presence"], lock, number)
+    return held
+
+
 async def _register(
     db: Executor, id: UUID, name: str, started_at: datetime, isolation: Mapping[str, object]
 ) -> int:

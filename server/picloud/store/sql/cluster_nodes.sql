@@ -27,3 +27,7 @@ ORDER BY node.number DESC LIMIT $1;
 -- Nodes by id.
 SELECT node.id, node.number, node.name, node.started_at, node.isolation
 FROM cluster_nodes AS node WHERE node.id = ANY ($1::uuid[]);
+
+-- name: try_presence
+-- Hold the lock that says this node lives, until the session ends.
+SELECT pg_try_advisory_lock($1::int, $2::int);
