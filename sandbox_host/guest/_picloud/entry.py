@@ -1,0 +1,91 @@
+"""What the host calls. Imported once, before the snapshot is made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from _picloud import binding, failures, logs, run as runner, warm
+from _picloud.check import check as check_source
+from _picloud.invocation import Invocation, Limits, background
+from _picloud.loop import Policy
+from _picloud.outbox import BOUND, CHECKED, END, bodies, inbox, outbox
+
+run, pump, window, cancel, tick = (
+    runner.run,
+    runner.pump,
+    runner.window,
+    runner.cancel,
+    runner.tick,
+)
+__all__ = ["cancel", "inbox", "outbox", "pump", "run", "tick", "window"]
+
+
+def prepare() -> None:
+    """Everything that can be done before the snapshot is made."""
+    logs.install()
+    logging.captureWarnings(capture=False)
+    warnings.simplefilter("default")
+    asyncio._set_running_loop(None)
+    asyncio.events._set_event_loop_policy(Policy())
+    warm.warm()
+
+
+def attach(send: Callable[[int], None], wake: Callable[[], None]) -> None:
+    """The host is there: make this interpreter differ from all others of the same snapshot."""
+    outbox.send = send
+    runner.loop.wake = wake
+    random.seed()
+    tempfile._name_sequence = None  # type: ignore[attr-defined]  # it has its own random state
+    logging._startTime = time.time_ns()  # type: ignore[attr-defined]
+    os.environ.clear()
+    os.environ.update({"HOME": "/home/pyodide", "LANG": "C.UTF-8", "TZ": "UTC"})
+    asyncio._set_running_loop(None)
+
+
+def put_body(stream: int, size: int) -> bytearray:
+    """Room for the body of an invocation that came in several frames."""
+    bodies[stream] = bytearray(size)
+    return bodies[stream]
+
+
+def check(stream: int, source: Any) -> None:
+    """Answer CHECK."""
+    answer = check_source(source.to_bytes())
+    outbox.frame(CHECKED, END, stream, json.dumps(answer).encode())
+
+
+def bind(payload: Any) -> None:
+    """Answer BIND: load the script, or say why it can't be loaded."""
+    data = payload.to_bytes()
+    size = int.from_bytes(data[:4], "little")
+    head = json.loads(data[4 : 4 + size])
+    Limits.answer_bytes = head.get("answer_bytes") or Limits.answer_bytes
+    Limits.log_bytes = head.get("log_bytes") or Limits.log_bytes
+    started = time.perf_counter()
+    loading = Invocation(0)
+    runner.current.set(loading)
+    try:
+        module = binding.load(head.get("filename") or "script.py", data[4 + size :])
+        handler, kind = binding.find_handler(module)
+    except BaseException as error:
+        failures.fail(loading, error, "import_failed")
+        return
+    logs.finish(loading)
+    loading.ended = True
+    runner.current.set(background)
+    runner.Script.handler = handler
+    runner.Script.asynchronous = kind == "async"
+    milliseconds = round((time.perf_counter() - started) * 1000, 3)
+    answer = {"entry_points": ["handler"], "kind": kind, "import_ms": milliseconds}
+    outbox.frame(BOUND, 0, 0, json.dumps(answer).encode())
+
+

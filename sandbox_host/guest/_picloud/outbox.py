@@ -1,0 +1,92 @@
+"""Frames on their way to the executor: written here, sent by the host. See docs/link.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from struct import Struct
+
+HELLO, BIND, BOUND, INVOKE, RESPONSE, DATA, WINDOW, CANCEL, ERROR, LOG, CHECK, CHECKED = range(1, 13)
+END = 1  # flag: the last frame of this direction of its stream
+BODY_ASIDE = 0x40  # flag the host sets in the inbox: the body waits in `bodies`
+CANCELLED = 0x80  # flag the host sets in the inbox: the caller has gone
+
+FRAME_MAX = 64 * 1024  # payload of one DATA frame; far below the link's own bound
+SIZE = 512 * 1024  # of the outbox and of the inbox
+
+HEADER = Struct("<IBBHI")
+RESPONSE_HEADER = Struct("<IBBHII")
+LOG_HEADER = Struct("<IBBHIBBq")
+
+# Words of `shared`, which the host reads: how much of the outbox is filled, which stream is
+# running, how much of the inbox was consumed, ms to the next timer, and what is under way.
+FILLED, CURRENT, CONSUMED, TIMER, STATUS = range(5)
+# Bits of STATUS: call pump() again; an invocation is not finished; a generator has the floor.
+PUMP, BUSY, STEPPING = 1, 2, 4
+
+
+def _no_host(_: int) -> None:
+    raise RuntimeError("the outbox has no host")
+
+
+class Outbox:
+    """A buffer the host writes to the socket; `shared[FILLED]` says how much of it is filled."""
+
+    __slots__ = ("buffer", "send", "shared")
+
+    def __init__(self) -> None:
+        self.buffer = bytearray(SIZE)
+        self.shared = memoryview(bytearray(32)).cast("I")
+        self.send: Callable[[int], None] = _no_host
+
+    def flush(self) -> None:
+        """Hand everything written so far to the socket, at once."""
+        filled = self.shared[FILLED]
+        if filled:
+            self.shared[FILLED] = 0
+            self.send(filled)
+
+    def reserve(self, size: int) -> int:
+        """Where a frame of this size (header included) goes; flushes if it does not fit."""
+        at: int = self.shared[FILLED]
+        if at + size > SIZE:
+            self.flush()
+            at = 0
+        self.shared[FILLED] = at + size
+        return at
+
+    def response(self, stream: int, head: bytes, body: bytes, flags: int = END) -> None:
+        """The head of an answer and the first part of its body, or all of it."""
+        size = 16 + len(head) + len(body)
+        at = self.reserve(size)
+        RESPONSE_HEADER.pack_into(
+            self.buffer, at, size - 12, RESPONSE, flags, 0, stream, len(head)
+        )
+        self.buffer[at + 16 : at + size] = head + body
+
+    def frame(self, kind: int, flags: int, stream: int, payload: bytes | memoryview) -> None:
+        """Any other frame."""
+        size = 12 + len(payload)
+        at = self.reserve(size)
+        HEADER.pack_into(self.buffer, at, size - 12, kind, flags, 0, stream)
+        self.buffer[at + 12 : at + size] = payload
+
+    def log(self, stream: int, level: int, source: int, microseconds: int, text: bytes) -> None:
+        """One log record, sent at once so that it survives whatever comes next."""
+        size = 22 + len(text)
+        at = self.reserve(size)
+        LOG_HEADER.pack_into(
+            self.buffer, at, size - 12, LOG, 0, 0, stream, level, source, microseconds
+        )
+        self.buffer[at + 22 : at + size] = text
+        self.flush()
+
+    def error(self, stream: int, outcome: str, code: str, message: str) -> None:
+        """The end of a stream that failed."""
+        payload = json.dumps({"outcome": outcome, "code": code, "message": message[:2000]})
+        self.frame(ERROR, END, stream, payload.encode())
+
+
+outbox = Outbox()
+inbox = bytearray(SIZE)
+bodies: dict[int, bytearray] = {}

@@ -1,0 +1,122 @@
+/** Starts Pyodide: from a memory snapshot if there is one that fits, else from nothing. */
+
+import { describe } from "./describe.js";
+import { loadPyodide } from "pyodide";
+
+import { type GuestFiles, readGuestBundle } from "./guest-files.js";
+import { paths } from "./paths.js";
+import type { EmscriptenModule, Interpreter, ModuleFactory } from "./pyodide-internals.js";
+import { SnapshotError, SnapshotFile } from "./snapshot-file.js";
+
+const HOME = "/home/pyodide";
+const PAGE = 65536;
+
+type LoadOptions = NonNullable<Parameters<typeof loadPyodide>[0]>;
+type FileSystem = Parameters<NonNullable<LoadOptions["fsInit"]>>[0];
+
+export interface Booted {
+  readonly interpreter: Interpreter;
+  readonly how: "snapshot" | "full";
+}
+
+/** Boots from the snapshot; what stands in the way of that is said on stderr. */
+export async function boot(snapshotPath: string | null): Promise<Booted> {
+  if (snapshotPath !== null) {
+    try {
+      return { interpreter: await bootFromSnapshot(snapshotPath), how: "snapshot" };
+    } catch (error) {
+      console.error(`the snapshot can't be used: ${describe(error)}`);
+    }
+  }
+  return { interpreter: await bootFully(false), how: "full" };
+}
+
+/** A full boot, with the guest installed and prepared; `forSnapshot` allows to make one of it. */
+export async function bootFully(forSnapshot: boolean): Promise<Interpreter> {
+  const files = readGuestBundle();
+  const interpreter = (await loadPyodide({
+    ...baseOptions(),
+    _makeSnapshot: forSnapshot,
+    fsInit: (fs, { sitePackages }) => {
+      installFiles(fs, sitePackages, files);
+      return Promise.resolve();
+    },
+  })) as unknown as Interpreter;
+  interpreter.runPython("import _picloud.entry; _picloud.entry.prepare()");
+  return interpreter;
+}
+
+async function bootFromSnapshot(path: string): Promise<Interpreter> {
+  const file = new SnapshotFile(path);
+  try {
+    checkName(path, file.description.key);
+    const options = {
+      ...baseOptions(),
+      _loadSnapshot: new Uint8Array(0),
+      createPyodideModule: restoringFactory(await stockFactory(), file),
+    };
+    return (await loadPyodide(options as unknown as LoadOptions)) as unknown as Interpreter;
+  } finally {
+    file.close();
+  }
+}
+
+/** A snapshot file is named by its key; the one inside must be the same. */
+function checkName(path: string, key: string): void {
+  if (!path.includes(key)) {
+    throw new SnapshotError("its name and its key differ");
+  }
+}
+
+async function stockFactory(): Promise<ModuleFactory> {
+  const module = (await import("pyodide/pyodide.asm.mjs" as string)) as {
+    readonly default: ModuleFactory;
+  };
+  return module.default;
+}
+
+/** Reads the pages of the file into the new memory, where Pyodide would copy a whole image. */
+function restoringFactory(factory: ModuleFactory, file: SnapshotFile): ModuleFactory {
+  return async (settings) => {
+    const module = await factory(settings);
+    module.API.restoreSnapshot = () => {
+      growTo(module, file.description.memorySize);
+      file.restore(module.HEAPU8);
+      return file.description.tables;
+    };
+    return module;
+  };
+}
+
+/** Allocating is the one way to make Emscripten grow its memory and renew its views. */
+function growTo(module: EmscriptenModule, size: number): void {
+  if (module.HEAPU8.length < size) {
+    module._malloc(size - module.HEAPU8.length + PAGE);
+  }
+  if (module.HEAPU8.length < size) {
+    throw new SnapshotError("there is not enough memory for it");
+  }
+}
+
+function baseOptions(): LoadOptions {
+  return {
+    indexURL: paths.pyodideDir,
+    env: { HOME, LANG: "C.UTF-8" },
+    enableRunUntilComplete: false,
+    stdin: () => null,
+    stdout: (line) => {
+      console.error(line);
+    },
+    stderr: (line) => {
+      console.error(line);
+    },
+  };
+}
+
+function installFiles(fs: FileSystem, root: string, files: GuestFiles): void {
+  for (const [path, source] of Object.entries(files)) {
+    const target = `${root}/${path}`;
+    fs.mkdirTree(target.slice(0, target.lastIndexOf("/")));
+    fs.writeFile(target, source);
+  }
+}

@@ -1,0 +1,8 @@
+/** Errors as text. Pyodide's code is one line of a megabyte, which must not get into a log. */
+
+const LONGEST = 4000;
+
+export function describe(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)} ...` : text;
+}

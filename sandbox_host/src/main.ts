@@ -1,0 +1,24 @@
+/** The sandbox host: `node <flags> dist/main.js --snapshot FILE [--fd 3]`. */
+
+import { parseArgs } from "node:util";
+import { version as runtime } from "pyodide";
+
+import { boot } from "./boot.js";
+import { describe } from "./describe.js";
+import { collectGarbage } from "./garbage.js";
+import { Sandbox } from "./sandbox.js";
+
+const started = performance.now();
+const { values } = parseArgs({
+  options: { snapshot: { type: "string" }, fd: { type: "string", default: "3" } },
+});
+
+try {
+  const booted = await boot(values.snapshot ?? null);
+  const sandbox = new Sandbox(booted, Number(values.fd));
+  collectGarbage();
+  sandbox.hello(booted.how, performance.now() - started, runtime);
+} catch (error) {
+  process.stderr.write(`the sandbox can't start: ${describe(error)}\n`);
+  process.exit(1);
+}

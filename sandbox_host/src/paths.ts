@@ -1,0 +1,14 @@
+/** Where the parts of this program are, from the place of its compiled code. */
+
+import { join } from "node:path";
+
+const packageDir = join(import.meta.dirname, "..");
+
+export const paths = {
+  packageDir,
+  /** The Python side, packed by bundle-guest. */
+  guestBundle: join(import.meta.dirname, "guest.json"),
+  guestSource: join(packageDir, "guest", "_picloud"),
+  picSource: join(packageDir, "..", "server", "pic"),
+  pyodideDir: join(packageDir, "node_modules", "pyodide"),
+} as const;

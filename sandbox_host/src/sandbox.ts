@@ -1,0 +1,324 @@
+/** One sandbox: takes the executor's frames and keeps the guest going. */
+
+import { describe } from "./describe.js";
+import { BODY_ASIDE, CANCELLED, Guest } from "./guest.js";
+import {
+  Decoder,
+  END,
+  FrameType,
+  HEADER_SIZE,
+  INITIAL_WINDOW,
+  ProtocolError,
+  encodeFrame,
+  encodeJson,
+  encodeLog,
+  encodeWindow,
+} from "./frames.js";
+import { LinkSocket } from "./link-socket.js";
+import type { Booted } from "./boot.js";
+
+const MEGABYTE = 1024 * 1024;
+const EXIT_PROTOCOL = 65;
+const EXIT_DIED = 70;
+const CRITICAL = 50;
+const PLATFORM = 5;
+
+/** An invocation whose body has not come as a whole yet. */
+interface Incoming {
+  readonly frame: Buffer;
+  readonly pieces: Buffer[];
+  size: number;
+}
+
+export class Sandbox {
+  readonly #link: LinkSocket;
+  readonly #guest: Guest;
+  readonly #decoder: Decoder;
+  readonly #incoming = new Map<number, Incoming>();
+  /** INVOKE frames for which the inbox has no room. */
+  readonly #waiting: Buffer[] = [];
+  #inboxEnd = 0;
+  #scheduled = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timerDue = 0;
+  #retiring = false;
+  #dead = false;
+
+  constructor(booted: Booted, fd: number) {
+    this.#decoder = new Decoder((...frame) => {
+      this.#take(...frame);
+    });
+    this.#link = new LinkSocket(fd, {
+      onChunk: (chunk) => {
+        this.#receive(chunk);
+      },
+      onClosed: () => process.exit(0),
+    });
+    this.#guest = new Guest(booted.interpreter, this.#send, () => {
+      this.#schedule();
+    });
+  }
+
+  readonly #send = (bytes: Uint8Array, start: number, end: number): void => {
+    this.#link.send(bytes, start, end);
+  };
+
+  #sendFrame(frame: Buffer): void {
+    this.#link.send(frame, 0, frame.length);
+  }
+
+  hello(how: Booted["how"], milliseconds: number, runtime: string): void {
+    const hello = {
+      protocol: [1, 1],
+      runtime,
+      node: process.versions.node,
+      boot: how,
+      boot_ms: Math.round(milliseconds),
+    };
+    this.#sendFrame(encodeJson(FrameType.Hello, 0, 0, hello));
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#decoder.feed(chunk);
+      this.#work();
+    } catch (error) {
+      this.#die(error);
+    }
+  }
+
+  #take(type: number, flags: number, stream: number, buffer: Buffer, start: number, end: number): void {
+    if (type === FrameType.Invoke) {
+      this.#takeInvoke(flags, stream, buffer, start, end);
+      return;
+    }
+    const payload = buffer.subarray(start + HEADER_SIZE, end);
+    switch (type) {
+      case FrameType.Data:
+        this.#takeData(flags, stream, payload);
+        return;
+      case FrameType.Window:
+        this.#enter(() => {
+          this.#guest.window(stream, payload.readUInt32LE(0));
+        });
+        return;
+      case FrameType.Cancel:
+        this.#takeCancel(stream);
+        return;
+      case FrameType.Bind:
+        this.#takeBind(payload);
+        return;
+      case FrameType.Check:
+        this.#enter(() => {
+          this.#guest.check(stream, new Uint8Array(payload));
+        });
+        return;
+      case FrameType.Retire:
+        this.#retiring = true;
+        return;
+      case FrameType.Hello:
+        return;
+      default:
+        throw new ProtocolError(`frames of type ${String(type)} are not for a sandbox`);
+    }
+  }
+
+  #takeBind(payload: Buffer): void {
+    const head = JSON.parse(
+      payload.toString("utf8", 4, 4 + payload.readUInt32LE(0)),
+    ) as { readonly memory_mb?: number };
+    if (typeof head.memory_mb === "number") {
+      this.#guest.limitMemory(head.memory_mb * MEGABYTE);
+    }
+    this.#enter(() => {
+      this.#guest.bind(new Uint8Array(payload));
+    });
+  }
+
+  #takeInvoke(flags: number, stream: number, buffer: Buffer, start: number, end: number): void {
+    if ((flags & END) !== 0) {
+      this.#enqueue(buffer.subarray(start, end));
+      return;
+    }
+    const bodyAt = start + HEADER_SIZE + 4 + buffer.readUInt32LE(start + HEADER_SIZE);
+    const frame = Buffer.from(buffer.subarray(start, bodyAt));
+    frame.writeUInt32LE(frame.length - HEADER_SIZE, 0);
+    frame.writeUInt8(BODY_ASIDE, 5);
+    this.#incoming.set(stream, { frame, pieces: [], size: 0 });
+    this.#takeData(flags, stream, buffer.subarray(bodyAt, end));
+  }
+
+  #takeData(flags: number, stream: number, payload: Buffer): void {
+    const incoming = this.#incoming.get(stream);
+    if (incoming === undefined) {
+      return;
+    }
+    if (payload.length > INITIAL_WINDOW) {
+      throw new ProtocolError("a body is sent without credit");
+    }
+    incoming.pieces.push(Buffer.from(payload));
+    incoming.size += payload.length;
+    if ((flags & END) === 0) {
+      if (payload.length > 0) {
+        this.#sendFrame(encodeWindow(stream, payload.length));
+      }
+      return;
+    }
+    this.#incoming.delete(stream);
+    this.#guest.putBody(stream, incoming.size, incoming.pieces);
+    this.#enqueue(incoming.frame);
+  }
+
+  #takeCancel(stream: number): void {
+    const waits = this.#waiting.find((frame) => frame.readUInt32LE(8) === stream);
+    if (this.#incoming.delete(stream)) {
+      const cancelled = {
+        outcome: "cancelled",
+        code: "cancelled",
+        message: "the invocation was cancelled",
+      };
+      this.#sendFrame(encodeJson(FrameType.Error, END, stream, cancelled));
+    } else if (waits !== undefined) {
+      waits.writeUInt8(CANCELLED, 5);
+    } else if (!this.#cancelInInbox(stream)) {
+      this.#enter(() => {
+        this.#guest.cancel(stream);
+      });
+    }
+  }
+
+  #cancelInInbox(stream: number): boolean {
+    const inbox = this.#guest.inbox;
+    for (let at = 0; at < this.#inboxEnd; at += HEADER_SIZE + inbox.readUInt32LE(at)) {
+      if (inbox.readUInt32LE(at + 8) === stream) {
+        inbox.writeUInt8(CANCELLED, at + 5);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #enqueue(frame: Buffer): void {
+    if (this.#waiting.length > 0 || this.#inboxEnd + frame.length > this.#guest.inboxSize) {
+      this.#waiting.push(Buffer.from(frame));
+      return;
+    }
+    this.#guest.putFrame(this.#inboxEnd, frame);
+    this.#inboxEnd += frame.length;
+  }
+
+  /** Calls into the guest outside of the way of an invocation. */
+  #enter(call: () => void): void {
+    call();
+    this.#guest.takeOutput(this.#send);
+    this.#afterGuest();
+  }
+
+  /** Runs what waits, as far as it goes without keeping anybody waiting. */
+  #work(): void {
+    const guest = this.#guest;
+    if (guest.wantsPump) {
+      guest.pump();
+      guest.takeOutput(this.#send);
+    }
+    if (this.#inboxEnd > 0) {
+      guest.run(this.#inboxEnd);
+      guest.takeOutput(this.#send);
+      this.#shift(guest.consumed);
+    }
+    this.#afterGuest();
+  }
+
+  #shift(consumed: number): void {
+    if (consumed > 0) {
+      if (consumed < this.#inboxEnd) {
+        this.#guest.shiftInbox(consumed, this.#inboxEnd);
+      }
+      this.#inboxEnd -= consumed;
+    }
+    while (this.#waiting[0] !== undefined) {
+      const frame = this.#waiting[0];
+      if (this.#inboxEnd + frame.length > this.#guest.inboxSize) {
+        break;
+      }
+      this.#waiting.shift();
+      this.#guest.putFrame(this.#inboxEnd, frame);
+      this.#inboxEnd += frame.length;
+    }
+  }
+
+  #afterGuest(): void {
+    const guest = this.#guest;
+    const delay = guest.timer;
+    if (guest.wantsPump || delay === 0 || (this.#inboxEnd > 0 && !guest.stepping)) {
+      this.#schedule();
+    } else if (delay !== null) {
+      this.#setTimer(delay);
+    }
+    if (this.#retiring && !guest.busy && this.#inboxEnd === 0 && this.#incoming.size === 0) {
+      this.#link.whenSent(() => process.exit(0));
+    }
+  }
+
+  #schedule(): void {
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#turn);
+    }
+  }
+
+  #setTimer(delay: number): void {
+    const due = performance.now() + delay;
+    if (this.#timer !== null && this.#timerDue <= due + 0.5) {
+      return;
+    }
+    clearTimeout(this.#timer ?? undefined);
+    this.#timerDue = due;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#turn();
+    }, delay);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    try {
+      if (this.#guest.timer !== null) {
+        this.#guest.tick();
+        this.#guest.takeOutput(this.#send);
+      }
+      this.#work();
+    } catch (error) {
+      this.#die(error);
+    }
+  };
+
+  /** The interpreter has died, or the executor broke the rules: nothing here can be trusted. */
+  #die(error: unknown): void {
+    if (this.#dead) {
+      return;
+    }
+    this.#dead = true;
+    const broken = error instanceof ProtocolError;
+    const text = describe(error);
+    console.error(`the sandbox ends: ${text}`);
+    if (broken) {
+      process.exit(EXIT_PROTOCOL);
+    }
+    try {
+      this.#lastWords(text);
+    } finally {
+      process.exit(EXIT_DIED);
+    }
+  }
+
+  #lastWords(text: string): void {
+    this.#guest.takeOutput(this.#send);
+    const stream = this.#guest.currentStream;
+    const message = `the interpreter died: ${text.slice(0, 500)}`;
+    const now = BigInt(Date.now()) * 1000n;
+    this.#sendFrame(encodeLog(stream, CRITICAL, PLATFORM, now, message));
+    const failure = { outcome: "script_error", code: "interpreter_died", message };
+    this.#sendFrame(encodeFrame(FrameType.Error, END, stream, Buffer.from(JSON.stringify(failure))));
+  }
+}

@@ -1,0 +1,136 @@
+"""The request a handler is given."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from pic.multi import Headers, MultiDict, parse_urlencoded
+from pic.upload import Upload
+
+# Lines of the head, as docs/link.md gives them.
+_ID, _METHOD, _PATH, _QUERY, _CLIENT, _PARAMS, _SCHEME, _ROOT, _HEADERS = 0, 2, 3, 4, 5, 6, 7, 8, 9
+
+
+class Request:
+    """One HTTP request. Everything but `body` is read from the head when it is first asked for.
+
+    Scripts receive requests and do not build them; tests use `pic.testing.request`.
+    """
+
+    body: bytes
+
+    def __init__(self, head: str, body: bytes) -> None:
+        self._head = head
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._head.split("\n")
+
+    @cached_property
+    def invocation_id(self) -> str:
+        """The id of this invocation, as it is shown in the log."""
+        text = self._lines[_ID]
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    @property
+    def method(self) -> str:
+        """The HTTP method in capitals."""
+        return self._lines[_METHOD]
+
+    @cached_property
+    def path(self) -> str:
+        """The decoded path inside the app, starting with a slash."""
+        return _decoded(self._lines[_PATH])
+
+    @cached_property
+    def path_params(self) -> dict[str, str]:
+        """What the placeholders of the route matched."""
+        return dict(parse_urlencoded(self._lines[_PARAMS]))
+
+    @cached_property
+    def query(self) -> MultiDict[str]:
+        """The query string; `query.get("name")` is the first value of that name."""
+        return MultiDict(parse_urlencoded(self._lines[_QUERY]))
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers, found whatever their case."""
+        pairs = (line.partition(":") for line in self._lines[_HEADERS:])
+        return Headers((name, value) for name, _, value in pairs)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies the client sent; a malformed one is left out."""
+        cookies: dict[str, str] = {}
+        for part in "; ".join(self.headers.get_all("cookie")).split(";"):
+            try:
+                cookies.update((name, m.value) for name, m in SimpleCookie(part.strip()).items())
+            except CookieError:
+                continue
+        return cookies
+
+    @property
+    def client_ip(self) -> str:
+        """The address the request came from."""
+        return self._lines[_CLIENT]
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as the client used it."""
+        return self._lines[_SCHEME]
+
+    @property
+    def root_path(self) -> str:
+        """What comes before `path` in the address: `/x/{app}`, or nothing on the app's own host."""
+        return self._lines[_ROOT]
+
+    @cached_property
+    def url(self) -> str:
+        """The address as the client asked for it."""
+        query = self._lines[_QUERY]
+        address = f"{self.scheme}://{self.headers.get('host', '')}{self.root_path}"
+        return address + self._lines[_PATH] + (f"?{query}" if query else "")
+
+    def text(self) -> str:
+        """The body as text, in the charset it declares (UTF-8 unless told)."""
+        return self.body.decode(_charset(self.headers.get("content-type", "")), "replace")
+
+    def json(self) -> Any:
+        """The body parsed as JSON. Raises ValueError when it is not JSON."""
+        return json.loads(self.body)
+
+    def form(self) -> MultiDict[str | Upload]:
+        """The fields of an urlencoded or multipart form; files are `pic.Upload`."""
+        content_type = self.headers.get("content-type", "")
+        if content_type.lower().startswith("multipart/form-data"):
+            from pic.multipart import parse_multipart  # the e-mail package is slow to import
+
+            return MultiDict(parse_multipart(content_type, self.body))
+        fields: list[tuple[str, str | Upload]] = [*parse_urlencoded(self.text())]
+        return MultiDict(fields)
+
+
+def _decoded(raw: str) -> str:
+    if "%" not in raw and raw.isascii():
+        return raw
+    return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8", "replace")
+
+
+def _charset(content_type: str) -> str:
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "charset":
+            try:
+                "".encode(value.strip('"'))
+            except LookupError:
+                break
+            return value.strip('"')
+    return "utf-8"
