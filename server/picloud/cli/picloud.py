@@ -38,6 +38,22 @@ def up(verbose: bool) -> None:
     run(config.load(), verbose=verbose)
 
 
+@cli.command()
+def manager() -> None:
+    """Run only the control plane, against PICLOUD_DATABASE_URL."""
+    from picloud.up.alone import run_manager
+
+    run_manager(config.load())
+
+
+@cli.command()
+def node() -> None:
+    """Run only the node of this machine, against PICLOUD_DATABASE_URL."""
+    from picloud.up.alone import run_node
+
+    run_node(config.load())
+
+
 @cli.command("config")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_config(as_json: bool) -> None:

@@ -38,11 +38,16 @@ def ensure(steps: Sequence[Step], state: Path) -> None:
             _make(step, state, f"[{number}/{len(stale)}]")
 
 
+def made(step: Step, state: Path) -> tuple[Path, ...]:
+    """The files the step named when it was made."""
+    return _stamp(step, state).made()
+
+
 def _stale(steps: Sequence[Step], state: Path) -> list[Step]:
     return [
         step
         for step in steps
-        if not all(output.exists() for output in step.outputs)
+        if not all(file.exists() for file in (*step.outputs, *_stamp(step, state).made()))
         or not _stamp(step, state).matches(step.inputs)
     ]
 
@@ -53,12 +58,12 @@ def _make(step: Step, state: Path, count: str) -> None:
     log = state / f"{step.name}.log"
     log.unlink(missing_ok=True)
     try:
-        step.make(Commands(log))
+        made = step.make(Commands(log))
     except StepFailedError as fault:
         raise SetupError(f"{step.title}: {fault}\nThe whole output is in {log}") from None
     except OSError as fault:
         raise SetupError(f"{step.title}: {fault}") from None
-    _stamp(step, state).write(step.inputs)
+    _stamp(step, state).write(step.inputs, made or ())
     _say(f"{count} {step.title}: {time.monotonic() - began:.1f} s")
 
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,41 +43,49 @@ class Inputs:
 
 
 class Stamp:
-    """The record of one step's last success."""
+    """The record of one step's last success, and the files it made that have no fixed name."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
+    def made(self) -> tuple[Path, ...]:
+        """The files the last success named."""
+        return tuple(Path(name) for name in self._read().get("made", ()))
+
     def matches(self, inputs: Inputs) -> bool:
         """Whether the result was made from these very inputs."""
-        try:
-            old = json.loads(self._file.read_text("utf-8"))
-            words, files, digest = old["words"], old["files"], old["digest"]
-        except (OSError, ValueError, KeyError, TypeError):
+        old = self._read()
+        if old.get("words") != list(inputs.words):
             return False
-        listing = inputs.listing()
-        if words != list(inputs.words):
-            return False
+        listing, files = inputs.listing(), old.get("files", {})
         if files == listing:
             return True
-        if files.keys() != listing.keys() or digest != inputs.digest(listing):
+        if files.keys() != listing.keys() or old.get("digest") != inputs.digest(listing):
             return False
         with contextlib.suppress(OSError):
-            self.write(inputs)
+            self.write(inputs, self.made())
         return True
 
-    def write(self, inputs: Inputs) -> None:
+    def write(self, inputs: Inputs, made: Sequence[Path]) -> None:
         """Record a success, whole or not at all."""
         listing = inputs.listing()
         body = {
             "words": list(inputs.words),
             "files": listing,
             "digest": inputs.digest(listing),
+            "made": [str(file) for file in made],
         }
         self._file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         fresh.write_text(json.dumps(body), "utf-8")
         fresh.replace(self._file)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            body = json.loads(self._file.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return body if isinstance(body, dict) else {}
 
 
 def _expand(files: Sequence[Path]) -> Iterable[Path]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from picloud import assets
 from picloud.setup.commands import Commands
 from picloud.setup.stamps import Inputs
 
-Make = Callable[[Commands], None]
+Make = Callable[[Commands], Sequence[Path] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One part of the set-up. `make` may run again after it was interrupted at any point."""
+    """One part of the set-up. `make` may run again after it was interrupted at any point.
+
+    It returns the files it made under names of their own, if any.
+    """
 
     name: str
     title: str
@@ -97,34 +99,5 @@ def checkout_steps(root: Path) -> list[Step]:
         npm_packages(host, "sandbox host"),
         npm_build(host, "sandbox host", ("tsconfig.json", "src")),
         npm_packages(playground, "playground"),
-        npm_build(playground, "playground", ("src", "build.mjs", "index.html", "tsconfig.json")),
+        npm_build(playground, "playground", ("src", "build.mjs", "tsconfig.json")),
     ]
-
-
-def snapshot_file(cache_dir: Path) -> Path:
-    """Where the memory snapshot of this installation lies."""
-    return cache_dir / "snapshots" / f"{assets.installation()}.bin"
-
-
-def memory_snapshot(cache_dir: Path) -> Step:
-    """The snapshot a sandbox boots from: made on this machine from this Node.js and Pyodide."""
-    host = assets.sandbox_host()
-    file = snapshot_file(cache_dir)
-    pyodide = host / "node_modules" / "pyodide"
-    inputs = (
-        *(assets.node_binary(), host / "dist", host / "guest"),
-        *(pyodide / name for name in ("package.json", "pyodide.asm.wasm", "python_stdlib.zip")),
-    )
-
-    def make(commands: Commands) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        maker = str(host / "dist" / "make-snapshot.js")
-        commands.run([str(assets.node_binary()), maker, "--out", str(file)])
-
-    return Step(
-        name=f"snapshot-{assets.installation()}",
-        title="memory snapshot",
-        inputs=Inputs(files=inputs),
-        outputs=(file,),
-        make=make,
-    )

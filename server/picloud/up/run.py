@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from picloud.config import Loaded, Settings
 from picloud.config_values import Secret
+from picloud.setup import snapshot
+from picloud.setup.runner import SetupError
 from picloud.up import parts, place
 from picloud.up.child import ChildSpec
 from picloud.up.output import say
@@ -21,11 +23,22 @@ def run(loaded: Loaded, *, verbose: bool) -> None:
     began = time.monotonic()
     for warning in loaded.warnings:
         say(f"warning: {warning}")
-    settings = loaded.settings
-    place.make_directories(settings)
-    with place.owned(settings.data_dir):
-        place.check_port(settings.host, settings.port)
+    place.make_directories(loaded.settings)
+    with place.owned(loaded.settings.data_dir):
+        place.check_port(loaded.settings.host, loaded.settings.port)
+        settings = with_snapshot(loaded.settings)
         asyncio.run(_supervise(settings, began, verbose=verbose))
+
+
+def with_snapshot(settings: Settings) -> Settings:
+    """The settings with the memory snapshot, made if need be; without it sandboxes boot fully."""
+    if settings.snapshot is not None:
+        return settings
+    try:
+        return dataclasses.replace(settings, snapshot=snapshot.ensure(settings.cache_dir))
+    except SetupError as fault:
+        say(f"warning: sandboxes start slowly, for want of a memory snapshot: {fault}")
+        return settings
 
 
 async def _supervise(settings: Settings, began: float, *, verbose: bool) -> None:
