@@ -61,10 +61,10 @@ def may(actor: Actor, role: AppRole | None, permission: Permission) -> bool:
     return role is not None and permission in PERMISSIONS[role]
 
 
-def require(actor: Actor, role: AppRole | None, permission: Permission, *, app: str) -> None:
+def require(actor: Actor, role: AppRole | None, permission: Permission) -> None:
     """Raise `NotFound` to who may not know the app, `PermissionDenied` to who may."""
     if may(actor, role, permission):
         return
     if not may(actor, role, Permission.APP_READ):
-        raise NotFound(kind="app", name=app)
+        raise NotFound(kind="app")
     raise PermissionDenied

@@ -35,6 +35,6 @@ def test_an_admin_of_the_instance_may_do_everything_and_a_stranger_nothing() -> 
 def test_a_stranger_is_told_not_found_and_a_viewer_permission_denied() -> None:
     member = an_actor(InstanceRole.MEMBER)
     with pytest.raises(NotFound):
-        require(member, None, Permission.SCRIPT_DEPLOY, app="demo")
+        require(member, None, Permission.SCRIPT_DEPLOY)
     with pytest.raises(PermissionDenied):
-        require(member, AppRole.VIEWER, Permission.SCRIPT_DEPLOY, app="demo")
+        require(member, AppRole.VIEWER, Permission.SCRIPT_DEPLOY)

@@ -1,0 +1,155 @@
+"""Deploying: a source becomes the next version of a script and serves at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from picloud.domain.app import App, Permission, may, require
+from picloud.domain.failures import NotFound, require_valid
+from picloud.domain.ids import IdMaker
+from picloud.domain.names import script_name_faults
+from picloud.domain.script import (
+    Deployment,
+    Route,
+    Script,
+    SourceInfo,
+    Version,
+    digest,
+    filename_faults,
+    source_faults,
+)
+from picloud.domain.user import Actor
+from picloud.manager.clock import Clock
+from picloud.manager.source_checks import SourceChecks
+from picloud.store import apps, routing, scripts
+from picloud.store.database import Pool, PoolConnection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployLimits:
+    """What the settings say about sources and versions."""
+
+    source_bytes: int
+    timeout_ms: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What an author hands in."""
+
+    app: str
+    name: str
+    source: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What a deploy made; `created` says that the script is new."""
+
+    script: Script
+    version: Version
+    deployment: Deployment
+    created: bool
+
+
+class Deploys:
+    """Everything between an upload and a version that serves."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        checks: SourceChecks,
+        ids: IdMaker,
+        clock: Clock,
+        limits: DeployLimits,
+    ) -> None:
+        self._pool = pool
+        self._checks = checks
+        self._ids = ids
+        self._clock = clock
+        self._limits = limits
+
+    async def deploy(self, actor: Actor, upload: Upload) -> Deployed:
+        """Deploy a source.
+
+        Raises `NotFound`, `PermissionDenied`, `InvalidInput`, `SourceRejected`, `NodeUnavailable`;
+        after any of them the version that served goes on serving.
+        """
+        app = await self._app(actor, upload.app)
+        require_valid(
+            [
+                *script_name_faults(upload.name),
+                *filename_faults(upload.filename),
+                *source_faults(upload.source, limit=self._limits.source_bytes),
+            ]
+        )
+        info = await self._checks.check(source=upload.source, filename=upload.filename)
+        async with self._pool.acquire() as db, db.transaction():
+            return await self._store(db, actor, app, upload, info)
+
+    async def _app(self, actor: Actor, name: str) -> App:
+        app = None if script_name_faults(name) else await apps.find_app(self._pool, name)
+        if app is None:
+            raise NotFound(kind="app", name=name)
+        [role] = await apps.get_roles(self._pool, actor.user.id, [app.id])
+        if not may(actor, role, Permission.APP_READ):
+            raise NotFound(kind="app", name=name)
+        require(actor, role, Permission.SCRIPT_DEPLOY)
+        return app
+
+    async def _store(
+        self, db: PoolConnection, actor: Actor, app: App, upload: Upload, info: SourceInfo
+    ) -> Deployed:
+        script, created = await self._script(db, app, upload.name)
+        # Ids and times are taken under the script's lock, so they sort as the numbers do.
+        version = await self._version(db, actor, script, upload, info)
+        deployment = Deployment(
+            id=self._ids.new(),
+            script_id=script.id,
+            version_id=version.id,
+            created_by=actor.user.id,
+            created_at=version.created_at,
+        )
+        await scripts.add_deployment(db, deployment)
+        await routing.notify_routes(db, script.id)
+        script = replace(script, active_deployment_id=deployment.id)
+        return Deployed(script=script, version=version, deployment=deployment, created=created)
+
+    async def _script(self, db: PoolConnection, app: App, name: str) -> tuple[Script, bool]:
+        now = self._clock()
+        script = Script(
+            id=self._ids.new(), app_id=app.id, name=name, created_at=now, active_deployment_id=None
+        )
+        created = await scripts.add_script(db, script)
+        if created:
+            route = Route(
+                id=self._ids.new(),
+                script_id=script.id,
+                method=None,
+                pattern=f"/{name}",
+                created_at=now,
+            )
+            await scripts.add_route(db, route, app_id=app.id)
+        return await scripts.lock_script(db, app_id=app.id, name=name), created
+
+    async def _version(
+        self, db: PoolConnection, actor: Actor, script: Script, upload: Upload, info: SourceInfo
+    ) -> Version:
+        draft = Version(
+            id=self._ids.new(),
+            script_id=script.id,
+            number=0,
+            source_digest=digest(upload.source),
+            filename=upload.filename,
+            entry_points=info.entry_points,
+            kind=info.kind,
+            runtime=info.runtime,
+            timeout_ms=self._limits.timeout_ms,
+            memory_mb=self._limits.memory_mb,
+            created_by=actor.user.id,
+            created_at=self._clock(),
+        )
+        return replace(draft, number=await scripts.add_version(db, draft, source=upload.source))

@@ -1,0 +1,133 @@
+"""Lists of many parents at once: the same page of each parent's list is one statement."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from picloud.domain.invocation import Invocation
+from picloud.domain.log_record import LogRecord
+from picloud.domain.page import LivePosition, Page, PageRequest
+from picloud.store import records, scripts
+from picloud.store.database import Executor, Pool, PoolConnection
+from picloud.store.records import Feed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """One parent's list and what is wanted of it."""
+
+    parent: UUID
+    request: PageRequest[Any]
+    level: int = 0
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePage(Generic[T]):
+    """A page of records and, if asked for, where a tail goes on after it."""
+
+    page: Page[T]
+    position: LivePosition | None
+
+
+InvocationPage = LivePage[Invocation]
+LogPage = LivePage[LogRecord]
+_ReadPages = Callable[[Executor, Sequence[UUID], ListQuery], Awaitable[Sequence[Page[T]]]]
+
+
+class PageReader:
+    """The loaders of one operation."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.scripts = DataLoader(
+            self._batch(lambda db, ids, query: scripts.list_scripts(db, ids, query.request))
+        )
+        self.versions = DataLoader(
+            self._batch(lambda db, ids, query: scripts.list_versions(db, ids, query.request))
+        )
+        self.deployments = DataLoader(
+            self._batch(lambda db, ids, query: scripts.list_deployments(db, ids, query.request))
+        )
+        self.invocations = DataLoader(self._live(records.INVOCATIONS, _invocations))
+        self.log_records = DataLoader(self._live(records.LOG_RECORDS, _log_records))
+        self.invocation_logs = DataLoader(self._live(records.LOG_RECORDS, _invocation_logs))
+
+    def _batch(
+        self, read: _ReadPages[T]
+    ) -> Callable[[list[ListQuery]], Awaitable[Sequence[Page[T]]]]:
+        async def load(queries: list[ListQuery]) -> Sequence[Page[T]]:
+            found: dict[ListQuery, Page[T]] = {}
+            for shape, parents in _grouped(queries).items():
+                pages = await read(self._pool, parents, shape)
+                found |= _by_query(shape, parents, pages)
+            return [found[query] for query in queries]
+
+        return load
+
+    def _live(
+        self, feed: Feed[T], read: _ReadPages[T]
+    ) -> Callable[[list[ListQuery]], Awaitable[Sequence[LivePage[T]]]]:
+        async def load(queries: list[ListQuery]) -> Sequence[LivePage[T]]:
+            found: dict[ListQuery, LivePage[T]] = {}
+            for shape, parents in _grouped(queries).items():
+                position = None
+                if shape.live:
+                    async with self._snapshot() as db:
+                        position = await feed.position(db)
+                        pages = await read(db, parents, shape)
+                else:
+                    pages = await read(self._pool, parents, shape)
+                live = [LivePage(page=page, position=position) for page in pages]
+                found |= _by_query(shape, parents, live)
+            return [found[query] for query in queries]
+
+        return load
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[PoolConnection]:
+        """One view of the database, so that a page and the tail after it fit without a seam."""
+        async with (
+            self._pool.acquire() as db,
+            db.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield db
+
+
+def _grouped(queries: Sequence[ListQuery]) -> dict[ListQuery, list[UUID]]:
+    """The parents by what is wanted of their lists."""
+    groups: dict[ListQuery, list[UUID]] = {}
+    for query in queries:
+        groups.setdefault(replace(query, parent=UUID(int=0)), []).append(query.parent)
+    return groups
+
+
+def _by_query(shape: ListQuery, parents: Sequence[UUID], values: Sequence[T]) -> dict[ListQuery, T]:
+    keys = [replace(shape, parent=parent) for parent in parents]
+    return dict(zip(keys, values, strict=True))
+
+
+async def _invocations(
+    db: Executor, parents: Sequence[UUID], query: ListQuery
+) -> Sequence[Page[Invocation]]:
+    return await records.list_invocations(db, parents, query.request)
+
+
+async def _log_records(
+    db: Executor, parents: Sequence[UUID], query: ListQuery
+) -> Sequence[Page[LogRecord]]:
+    return await records.list_log_records(db, parents, query.request, level=query.level)
+
+
+async def _invocation_logs(
+    db: Executor, parents: Sequence[UUID], query: ListQuery
+) -> Sequence[Page[LogRecord]]:
+    return await records.list_invocation_logs(db, parents, query.request, level=query.level)

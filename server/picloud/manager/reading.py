@@ -1,0 +1,215 @@
+"""What an actor may read. One `Reading` serves one operation.
+
+Every read is batched: the objects and lists a query asks for at one level are one statement,
+however many there are. What the actor may not see does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from picloud.domain.app import App, AppRole, Permission, may, require
+from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.failures import NotFound
+from picloud.domain.invocation import Invocation
+from picloud.domain.names import script_name_faults
+from picloud.domain.page import Page, PageRequest
+from picloud.domain.script import Deployment, Route, Script, Version
+from picloud.domain.user import Actor, InstanceRole, User
+from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
+from picloud.store import apps, cluster_nodes, records, scripts, users
+from picloud.store.database import Pool
+from picloud.store.records import LogKey
+
+
+class Reading:
+    """Objects and lists, as far as this actor may see them."""
+
+    def __init__(self, *, pool: Pool, actor: Actor) -> None:
+        self._pool = pool
+        self._actor = actor
+        self._pages = PageReader(pool)
+        self._roles = DataLoader(self._load_roles)
+        self._apps: DataLoader[UUID, App | None] = DataLoader(lambda ids: apps.get_apps(pool, ids))
+        self._scripts: DataLoader[UUID, Script | None] = DataLoader(
+            lambda ids: scripts.get_scripts(pool, ids)
+        )
+        self._versions: DataLoader[UUID, Version | None] = DataLoader(
+            lambda ids: scripts.get_versions(pool, ids)
+        )
+        self._sources: DataLoader[UUID, str | None] = DataLoader(
+            lambda ids: scripts.get_sources(pool, ids)
+        )
+        self._deployments: DataLoader[UUID, Deployment | None] = DataLoader(
+            lambda ids: scripts.get_deployments(pool, ids)
+        )
+        self._routes = DataLoader(lambda ids: scripts.get_routes(pool, ids))
+        self._invocations: DataLoader[UUID, Invocation | None] = DataLoader(
+            lambda ids: records.get_invocations(pool, ids)
+        )
+        self._users: DataLoader[UUID, User | None] = DataLoader(
+            lambda ids: users.get_users(pool, ids)
+        )
+        self._nodes: DataLoader[UUID, ClusterNode | None] = DataLoader(
+            lambda ids: cluster_nodes.get_cluster_nodes(pool, ids)
+        )
+
+    # Objects by name
+
+    async def app_named(self, name: str) -> App | None:
+        """An app by name."""
+        if script_name_faults(name):
+            return None
+        app = await apps.find_app(self._pool, name)
+        return app if app and await self._may(app.id) else None
+
+    async def script_named(self, app: App, name: str) -> Script | None:
+        """A script of an app by name."""
+        if script_name_faults(name) or not await self._may(app.id):
+            return None
+        return await scripts.find_script(self._pool, app_id=app.id, name=name)
+
+    async def tail(self, *, app: str, script: str | None) -> tuple[App, Script | None]:
+        """What a subscription follows; raises `NotFound`, `PermissionDenied`."""
+        followed = await self.app_named(app)
+        if followed is None:
+            raise NotFound(kind="app", name=app)
+        await self._require(followed.id, Permission.LOGS_READ)
+        if script is None:
+            return followed, None
+        found = await self.script_named(followed, script)
+        if found is None:
+            raise NotFound(kind="script", name=f"{app}/{script}")
+        return followed, found
+
+    # Objects by id
+
+    async def app(self, app_id: UUID) -> App | None:
+        """An app."""
+        return await self._apps.load(app_id) if await self._may(app_id) else None
+
+    async def script(self, script_id: UUID) -> Script | None:
+        """A script."""
+        script = await self._scripts.load(script_id)
+        return script if script and await self._may(script.app_id) else None
+
+    async def version(self, version_id: UUID) -> Version | None:
+        """A version."""
+        version = await self._versions.load(version_id)
+        return version if version and await self.script(version.script_id) else None
+
+    async def deployment(self, deployment_id: UUID) -> Deployment | None:
+        """A deployment."""
+        deployment = await self._deployments.load(deployment_id)
+        return deployment if deployment and await self.script(deployment.script_id) else None
+
+    async def invocation(self, invocation_id: UUID) -> Invocation | None:
+        """An invocation."""
+        invocation = await self._invocations.load(invocation_id)
+        return invocation if invocation and await self._may(invocation.app_id) else None
+
+    async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
+        """A node; every user of the instance may know them."""
+        return await self._nodes.load(node_id)
+
+    async def user(self, user_id: UUID) -> User | None:
+        """A user: oneself, somebody one shares an app with, or for an admin anybody."""
+        mine = user_id == self._actor.user.id or self._actor.user.role is InstanceRole.ADMIN
+        if not mine and not await users.colleagues(self._pool, self._actor.user.id, [user_id]):
+            return None
+        return await self._users.load(user_id)
+
+    # What belongs to an object that has been read
+
+    async def author(self, user_id: UUID | None) -> User | None:
+        """Who made a version or deployment the actor has read."""
+        return None if user_id is None else await self._users.load(user_id)
+
+    async def active_version(self, script: Script) -> Version | None:
+        """The version that serves a script."""
+        if script.active_deployment_id is None or not await self._may(script.app_id):
+            return None
+        deployment = await self._deployments.load(script.active_deployment_id)
+        return await self._versions.load(deployment.version_id) if deployment else None
+
+    async def source(self, version: Version) -> str:
+        """A version's source; raises `PermissionDenied`."""
+        script = await self.script(version.script_id)
+        if script is None:
+            raise NotFound(kind="version")
+        await self._require(script.app_id, Permission.LOGS_READ)
+        return await self._sources.load(version.id) or ""
+
+    async def routes(self, script: Script) -> list[Route]:
+        """The routes that lead to a script."""
+        return await self._routes.load(script.id) if await self._may(script.app_id) else []
+
+    # Lists
+
+    async def list_apps(self, request: PageRequest[str]) -> Page[App]:
+        """The apps the actor may see."""
+        everything = self._actor.user.role is InstanceRole.ADMIN
+        member = None if everything else self._actor.user.id
+        return await apps.list_apps(self._pool, request, member=member)
+
+    async def list_cluster_nodes(self, request: PageRequest[int]) -> Page[ClusterNode]:
+        """The nodes."""
+        return await cluster_nodes.list_cluster_nodes(self._pool, request)
+
+    async def list_scripts(self, app: App, request: PageRequest[str]) -> Page[Script]:
+        """The scripts of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.scripts.load(ListQuery(app.id, request))
+
+    async def list_versions(self, script: Script, request: PageRequest[int]) -> Page[Version]:
+        """The versions of a script."""
+        await self._require(script.app_id, Permission.APP_READ)
+        return await self._pages.versions.load(ListQuery(script.id, request))
+
+    async def list_deployments(
+        self, script: Script, request: PageRequest[UUID]
+    ) -> Page[Deployment]:
+        """The deployments of a script."""
+        await self._require(script.app_id, Permission.APP_READ)
+        return await self._pages.deployments.load(ListQuery(script.id, request))
+
+    async def list_invocations(
+        self, parent: App | Script, request: PageRequest[UUID], *, live: bool
+    ) -> InvocationPage:
+        """The invocations of an app or a script; `live` asks where a tail goes on."""
+        await self._require(_app_id(parent), Permission.LOGS_READ)
+        return await self._pages.invocations.load(ListQuery(parent.id, request, live=live))
+
+    async def list_log_records(
+        self, parent: App | Script, request: PageRequest[LogKey], *, level: int, live: bool
+    ) -> LogPage:
+        """The log records of an app or a script; `live` asks where a tail goes on."""
+        await self._require(_app_id(parent), Permission.LOGS_READ)
+        query = ListQuery(parent.id, request, level=level, live=live)
+        return await self._pages.log_records.load(query)
+
+    async def list_invocation_log(
+        self, invocation: Invocation, request: PageRequest[int], *, level: int, live: bool
+    ) -> LogPage:
+        """The log records of an invocation; `live` asks where a tail goes on."""
+        await self._require(invocation.app_id, Permission.LOGS_READ)
+        query = ListQuery(invocation.id, request, level=level, live=live)
+        return await self._pages.invocation_logs.load(query)
+
+    # Permission
+
+    async def _may(self, app_id: UUID) -> bool:
+        return may(self._actor, await self._roles.load(app_id), Permission.APP_READ)
+
+    async def _require(self, app_id: UUID, permission: Permission) -> None:
+        require(self._actor, await self._roles.load(app_id), permission)
+
+    async def _load_roles(self, app_ids: list[UUID]) -> Sequence[AppRole | None]:
+        return await apps.get_roles(self._pool, self._actor.user.id, app_ids)
+
+
+def _app_id(parent: App | Script) -> UUID:
+    return parent.id if isinstance(parent, App) else parent.app_id

@@ -1,0 +1,170 @@
+"""One subscriber's view of a feed: every record once, in order for each node, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from picloud.domain.failures import Unauthenticated
+from picloud.domain.page import LivePosition
+from picloud.domain.user import Actor
+from picloud.manager.clock import Clock
+from picloud.store.database import Pool
+from picloud.store.records import Feed, Fresh
+
+MAX_QUEUED: Final = 2_000  # records; who is slower reads the database
+CATCH_UP: Final = 500  # records per read
+
+
+class Placed(Protocol):
+    """A record with its place in its node's stream."""
+
+    @property
+    def node_number(self) -> int:
+        """The node that wrote it."""
+
+    @property
+    def seq(self) -> int:
+        """Its place there."""
+
+
+P = TypeVar("P", bound=Placed)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[P]):
+    """A record and the position after it."""
+
+    record: P
+    position: LivePosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted(Generic[P]):
+    """Whose records, which of them, and for whom."""
+
+    app_id: UUID
+    matches: Callable[[P], bool]
+    actor: Actor
+
+
+class Subscription(Generic[P]):
+    """Follows the hub by its queue, and the database wherever the queue has a gap.
+
+    The position is the truth. A batch continues it, repeats it (and is dropped), or leaves a gap, as
+    after an overflow, a reconnect, or with an old `after`: then the gap is read from the database.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        feed: Feed[P],
+        wanted: Wanted[P],
+        clock: Clock,
+        hub_position: Callable[[], LivePosition | None],
+    ) -> None:
+        self._pool = pool
+        self._feed = feed
+        self._clock = clock
+        self._hub_position = hub_position
+        self._queue: deque[Fresh[P]] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._ended = False
+        self.wanted = wanted
+        self.position: LivePosition | None = None
+
+    def push(self, fresh: Fresh[P]) -> None:
+        """Take a batch; a full queue is emptied, and the gap is read later."""
+        if self._queued + len(fresh.records) > MAX_QUEUED:
+            self._queue.clear()
+            self._queued = 0
+        else:
+            self._queue.append(fresh)
+            self._queued += len(fresh.records)
+        self._wake.set()
+
+    def look(self) -> None:
+        """The hub's position changed by other means than a batch."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """The session is over."""
+        self._ended = True
+        self._wake.set()
+
+    async def records(self) -> AsyncIterator[Seen[P]]:
+        """The records as they come, until the session ends: then `Unauthenticated` is raised."""
+        if self.position is None:
+            self.position = self._hub_position() or await self._feed.position(self._pool)
+        while True:
+            self._wake.clear()
+            while fresh := await self._next():
+                for seen in self._advance(fresh):
+                    yield seen
+                if self._ended:
+                    break
+            await self._sleep()
+
+    async def _next(self) -> Fresh[P] | None:
+        """The next batch that continues the position, None when there is nothing to see."""
+        assert self.position is not None
+        while self._queue:
+            fresh = self._queue.popleft()
+            self._queued -= len(fresh.records)
+            at = self.position.of(fresh.node_number)
+            if fresh.after <= at < fresh.upto:
+                return fresh
+            if at < fresh.after:
+                self._queue.clear()  # all of it is at or before the hub's position
+                self._queued = 0
+        hub = self._hub_position()
+        for node_number, upto in hub.seen.items() if hub else ():
+            if self.position.of(node_number) < upto:
+                return await self._catch_up(node_number, upto)
+        return None
+
+    async def _catch_up(self, node_number: int, upto: int) -> Fresh[P]:
+        assert self.position is not None
+        after = self.position.of(node_number)
+        fresh = await self._feed.read(
+            self._pool,
+            node_number=node_number,
+            after=after,
+            upto=upto,
+            apps=[self.wanted.app_id],
+            limit=CATCH_UP,
+        )
+        if fresh.upto > after:
+            return fresh
+        # What lay between was deleted meanwhile.
+        return Fresh(node_number=node_number, after=after, upto=upto, records=())
+
+    def _advance(self, fresh: Fresh[P]) -> list[Seen[P]]:
+        assert self.position is not None
+        seen = []
+        at = self.position.of(fresh.node_number)
+        for record in fresh.records:
+            if record.seq > at and self._is_wanted(record):
+                seen.append(Seen(record, self.position.advanced(fresh.node_number, record.seq)))
+        self.position = self.position.advanced(fresh.node_number, fresh.upto)
+        return seen
+
+    def _is_wanted(self, record: P) -> bool:
+        return self.wanted.matches(record)
+
+    async def _sleep(self) -> None:
+        left = (self.wanted.actor.expires_at - self._clock()).total_seconds()
+        try:
+            async with asyncio.timeout(left):
+                if not self._ended:
+                    await self._wake.wait()
+        except TimeoutError:
+            self._ended = True
+        if self._ended:
+            raise Unauthenticated
