@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from picloud.setup import snapshot as snapshots
 from picloud.store.database import Pool, connect, make_pool
 from picloud.store.migrate import migrate
 from support.postgres import PostgresServer, run_apart
@@ -43,6 +46,13 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def snapshot() -> Path:
+    """The memory snapshot sandboxes boot from, made as the set-up makes it."""
+    cache = Path(tempfile.gettempdir()) / f"picloud-tests-{os.geteuid()}"
+    return snapshots.ensure(cache)
 
 
 @pytest.fixture

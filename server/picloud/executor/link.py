@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
@@ -18,8 +18,8 @@ from picloud.domain.invocation import Outcome
 from picloud.errors import PlatformError
 from picloud.executor import frames
 
-PROTOCOL: Final = 1
 MAX_LOG_TEXT: Final = 256 * 1024  # bytes of one record; the guest cuts lines far below
+MAX_CREDIT: Final = 64 * 1024 * 1024  # no honest sandbox grants more
 GRANT_AT: Final = frames.INITIAL_WINDOW // 2  # taken body bytes after which credit is renewed
 _SOCKET_BUFFER: Final = 1024 * 1024
 _T = TypeVar("_T")
@@ -165,7 +165,7 @@ class Exchange:
             body = body[len(part) :]
             self._credit -= len(part)
             self._link.write(
-                frames.encode(frames.DATA, 0 if body else frames.END, self.stream, part)
+                frames.encode(frames.DATA, 0 if body else frames.END, self.stream, bytes(part))
             )
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -202,7 +202,7 @@ class Exchange:
     def took_credit(self, credit: int) -> None:
         """The sandbox can take so many more body bytes."""
         self._credit += credit
-        if self._credit > frames.MAX_WINDOW:
+        if self._credit > MAX_CREDIT:
             raise LinkError("more credit than a window may hold")
         if self._credit_waiter is not None and not self._credit_waiter.done():
             self._credit_waiter.set_result(None)
@@ -253,9 +253,7 @@ class Exchange:
     def _renew(self, taken: int) -> None:
         self._taken += taken
         if self._taken >= GRANT_AT and not self.ended:
-            self._link.write(
-                frames.encode(frames.WINDOW, 0, self.stream, self._taken.to_bytes(4, "little"))
-            )
+            self._link.write(frames.encode_window(self.stream, self._taken))
             self._taken = 0
 
     def _wake(self) -> None:
@@ -289,45 +287,44 @@ class Link(asyncio.Protocol):
         self._next_stream = 1
         self._reply_stream = 0
         # HELLO may arrive before anybody asks for it
-        self._reply: asyncio.Future[tuple[int, bytes]] | None = self.loop.create_future()
+        self._reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
         self._fault: LinkError | None = None
         self._lost = False
 
     # -- what the executor does ------------------------------------------------------------
 
-    async def handshake(self, timeout: float) -> Hello:
+    async def handshake(self, seconds: float) -> Hello:
         """Wait for HELLO and answer it. Raises LinkError, TimeoutError."""
-        assert self._reply is not None, "one handshake a link"
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             kind, payload = await self._reply
         if kind != frames.HELLO:
             raise LinkError("the first frame was not HELLO")
         hello = _decode(payload, Hello)
         low, high = hello.protocol
-        if not low <= PROTOCOL <= high:
-            raise LinkError(f"the sandbox speaks protocol {low} to {high}, this node {PROTOCOL}")
-        self.write(frames.encode(frames.HELLO, 0, 0, b'{"protocol":%d}' % PROTOCOL))
+        if not low <= frames.PROTOCOL <= high:
+            raise LinkError(
+                f"the sandbox speaks protocol {low} to {high}, this node {frames.PROTOCOL}"
+            )
+        self.write(frames.encode_json(frames.HELLO, 0, 0, {"protocol": frames.PROTOCOL}))
         self.hello = hello
         return hello
 
-    async def bind(self, head: bytes, source: bytes, timeout: float) -> Bound:
+    async def bind(self, head: Mapping[str, object], source: bytes, seconds: float) -> Bound:
         """Make the sandbox belong to a version. Raises InvocationFailed when its import fails."""
-        frame = frames.encode(
-            frames.BIND, frames.END, 0, len(head).to_bytes(4, "little") + head + source
-        )
-        kind, payload = await self._ask(frame, stream=0, timeout=timeout)
+        frame = frames.encode_bind(head, source)
+        kind, payload = await self._ask(frame, stream=0, seconds=seconds)
         if kind == frames.ERROR:
             raise _failure(payload)
         if kind != frames.BOUND:
             raise LinkError("BIND was not answered by BOUND")
         return _decode(payload, Bound)
 
-    async def check(self, source: bytes, timeout: float) -> Checked:
+    async def check(self, source: bytes, seconds: float) -> Checked:
         """Have a source compiled and looked through, without running it."""
         stream = self._next_stream
         self._next_stream = stream + 1
         frame = frames.encode(frames.CHECK, frames.END, stream, source)
-        kind, payload = await self._ask(frame, stream=stream, timeout=timeout)
+        kind, payload = await self._ask(frame, stream=stream, seconds=seconds)
         if kind != frames.CHECKED:
             raise LinkError("CHECK was not answered by CHECKED")
         return _decode(payload, Checked)
@@ -387,7 +384,7 @@ class Link(asyncio.Protocol):
             return
         self._lost = True
         error = self._fault or exc
-        if self._reply is not None and not self._reply.done():
+        if not self._reply.done():
             self._reply.set_exception(self._fault or LinkError("the sandbox ended"))
         self._on_lost(error)
 
@@ -398,14 +395,14 @@ class Link(asyncio.Protocol):
             exchange = self.open_exchanges[stream]
             exchange.took_data(payload, flags & frames.END != 0)
             self._if_ended(exchange)
-        elif kind == frames.WINDOW and len(payload) == 4:
+        elif kind == frames.WINDOW:
             if stream in self.open_exchanges:
-                self.open_exchanges[stream].took_credit(int.from_bytes(payload, "little"))
+                self.open_exchanges[stream].took_credit(frames.decode_window(payload))
         elif kind == frames.ERROR and stream != 0:
             exchange = self.open_exchanges[stream]
             exchange.fail(_failure(payload))
             self._if_ended(exchange)
-        elif self._reply is not None and stream == self._reply_stream:
+        elif stream == self._reply_stream:
             if not self._reply.done():
                 self._reply.set_result((kind, payload))
             self._reply_stream = -1
@@ -413,7 +410,7 @@ class Link(asyncio.Protocol):
             raise LinkError(f"an unexpected frame of type {kind}")
 
     def _took_log(self, stream: int, payload: bytes) -> None:
-        if not frames.LOG_HEAD.size <= len(payload) <= MAX_LOG_TEXT + frames.LOG_HEAD.size:
+        if len(payload) > MAX_LOG_TEXT:
             raise LinkError("a log record of an impossible size")
         if stream == 0:
             self.owner.log(None, payload)
@@ -427,13 +424,13 @@ class Link(asyncio.Protocol):
             del self.open_exchanges[exchange.stream]
             self.owner.exchange_ended(exchange)
 
-    async def _ask(self, frame: bytes, *, stream: int, timeout: float) -> tuple[int, bytes]:
+    async def _ask(self, frame: bytes, *, stream: int, seconds: float) -> tuple[int, bytes]:
         if self._lost:
             raise self._fault or LinkError("the sandbox ended")
         reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
         self._reply, self._reply_stream = reply, stream
         self.write(frame)
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             return await reply
 
     def _break(self, error: LinkError) -> None:
@@ -472,6 +469,4 @@ def _failure(payload: bytes) -> InvocationFailed:
     failure = _decode(payload, _Failure)
     if failure.outcome not in _FAILURES:
         raise LinkError(f"an unknown outcome: {failure.outcome[:40]!r}")
-    return InvocationFailed(
-        _FAILURES[failure.outcome], failure.code[:64], failure.message[:4096]
-    )
+    return InvocationFailed(_FAILURES[failure.outcome], failure.code[:64], failure.message[:4096])

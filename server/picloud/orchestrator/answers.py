@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from picloud.domain.invocation import Outcome
+from picloud.executor import frames
 from picloud.executor.link import InvocationFailed
 
 Headers = list[tuple[bytes, bytes]]
@@ -60,6 +61,14 @@ class HeadReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bool], tuple[int, Headers]] = {}
+
+    def read_answer(self, payload: bytes, own_host: bool) -> tuple[int, Headers, bytes]:
+        """Status, headers and first body bytes of a RESPONSE payload, as `read`."""
+        try:
+            head, body = frames.split_head(payload)
+        except frames.ProtocolError as error:
+            raise _invalid(str(error)) from None
+        return *self.read(head, own_host), body
 
     def read(self, head: bytes, own_host: bool) -> tuple[int, Headers]:
         """Status and headers of an answer; do not change the list.

@@ -8,8 +8,6 @@ import time
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import msgspec
-
 from picloud.domain.invocation import Outcome
 from picloud.executor.link import InvocationFailed, LinkError
 from picloud.orchestrator.invocation import Invocation
@@ -125,22 +123,20 @@ class Dispatcher:
                 self._sources[target.version_id] = source
         return source
 
-    def _bind_head(self, target: RouteRow) -> bytes:
+    def _bind_head(self, target: RouteRow) -> dict[str, object]:
         settings = self._settings
-        return msgspec.json.encode(
-            {
-                "app": target.app_name,
-                "script": target.script_name,
-                "version": target.version_number,
-                "filename": target.filename,
-                "entry_points": target.entry_points,
-                "timeout_ms": target.timeout_ms,
-                "memory_mb": target.memory_mb,
-                "log_bytes": settings.log_bytes,
-                "log_line_bytes": settings.log_line_bytes,
-                "answer_bytes": settings.max_response_bytes,
-            }
-        )
+        return {
+            "app": target.app_name,
+            "script": target.script_name,
+            "version": target.version_number,
+            "filename": target.filename,
+            "entry_points": target.entry_points,
+            "timeout_ms": target.timeout_ms,
+            "memory_mb": target.memory_mb,
+            "log_bytes": settings.log_bytes,
+            "log_line_bytes": settings.log_line_bytes,
+            "answer_bytes": settings.max_response_bytes,
+        }
 
     def _make_room(self, wanting: Lane) -> None:
         """At the machine's limit, the sandbox that idles longest gives way."""

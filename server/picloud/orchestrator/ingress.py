@@ -223,16 +223,12 @@ class Ingress:
     async def _send_answer(
         self, send: Send, invocation: Invocation, payload: bytes, own_host: bool
     ) -> None:
-        head_size = int.from_bytes(payload[:4], "little") + 4
         try:
-            if head_size > len(payload):
-                raise answers._invalid("head")
-            status, headers = self._heads.read(payload[4:head_size], own_host)
+            status, headers, body = self._heads.read_answer(payload, own_host)
         except InvocationFailed as failure:
             invocation.cancel()
             await self._send_failure(send, invocation, failure)
             return
-        body = payload[head_size:]
         if not invocation.ended:
             await _send_stream(send, invocation, status, headers, body)
             return

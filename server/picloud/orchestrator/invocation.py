@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than the stdlib's
 
 from picloud.domain.invocation import Outcome
-from picloud.executor.frames import LOG_HEAD
+from picloud.executor import frames
 from picloud.executor.link import Exchange, InvocationFailed, LinkError
-from picloud.telemetry.records import LEVELS, STREAMS, clean_text, utc
+from picloud.telemetry.records import STREAMS, utc, without_nul
 
 if TYPE_CHECKING:
     from picloud.store.routing import RouteRow
     from picloud.telemetry.writer import RecordWriter
 
-PLATFORM_STREAM: Final = 5
 _CLOCK_SLACK_US: Final = 1_000_000  # how far a sandbox's clock reading may be off ours
 _EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and rounding
 
@@ -75,21 +74,18 @@ class Invocation(Exchange):
 
     def took_log(self, payload: bytes, limit: int) -> None:
         """Keep one LOG payload of this invocation. Raises LinkError when it can't be one."""
-        level, stream, logged_at = LOG_HEAD.unpack_from(payload)
-        if level not in LEVELS or stream not in STREAMS:
-            raise LinkError("a log record of an unknown level or stream")
-        text = payload[LOG_HEAD.size :]
+        level, stream, logged_at, text = frames.decode_log(payload)
         self.log_bytes += len(text)
         if self.log_bytes > limit + _EXTRA_LOG_BYTES:
             raise LinkError(f"more log output than log_bytes={limit} allows")
         now = time.time_ns() // 1000
         if not self.arrived_us - _CLOCK_SLACK_US <= logged_at <= now + _CLOCK_SLACK_US:
             logged_at = now
-        self._add_log(level, stream, logged_at, clean_text(text))
+        self._add_log(level, stream, logged_at, without_nul(text))
 
     def note(self, level: int, text: str) -> None:
         """Add a record of the platform's own to this invocation's log."""
-        self._add_log(level, PLATFORM_STREAM, time.time_ns() // 1000, text)
+        self._add_log(level, frames.PLATFORM, time.time_ns() // 1000, text)
 
     def watch_caller(self) -> None:
         """Cancel when the caller closes the connection; for answers that take a while."""
@@ -135,7 +131,7 @@ class Invocation(Exchange):
                 len(self.body),
                 self.bytes_out,
                 None if failure is None else failure.code,
-                None if failure is None else failure.message.replace("\0", "\ufffd"),
+                None if failure is None else without_nul(failure.message),
             )
         )
 

@@ -50,7 +50,6 @@ LOG_COLUMNS: Final = (
     "logged_at",
     "text",
 )
-LEVELS: Final = frozenset((10, 20, 30, 40, 50))
 STREAMS: Final = {1: "stdout", 2: "stderr", 3: "logging", 4: "traceback", 5: "platform"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,7 +59,6 @@ def utc(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def clean_text(raw: bytes) -> str:
-    """A record's text as PostgreSQL can hold it: valid UTF-8 without NUL."""
-    text = raw.decode("utf-8", "replace")
+def without_nul(text: str) -> str:
+    """A text as PostgreSQL can hold it."""
     return text.replace("\0", "\ufffd") if "\0" in text else text

@@ -21,7 +21,16 @@ def test_a_head_is_read_and_the_platforms_own_headers_are_dropped() -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"99", b"600", b"abc", b"", b"200\nbad name:x", b"200\nx:a\rb", b"200\nx:\x00", b"200\nnocolon"],
+    [
+        b"99",
+        b"600",
+        b"abc",
+        b"",
+        b"200\nbad name:x",
+        b"200\nx:a\rb",
+        b"200\nx:\x00",
+        b"200\nnocolon",
+    ],
 )
 def test_what_http_cannot_carry_is_an_invalid_answer(head: bytes) -> None:
     with pytest.raises(InvocationFailed) as caught:
