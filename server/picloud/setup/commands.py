@@ -48,5 +48,5 @@ class Commands:
         """Run the npm that came with our own Node.js."""
         path = f"{assets.node_binary().parent}{os.pathsep}{os.environ.get('PATH', '')}"
         environ = dict(os.environ, PATH=path, npm_config_update_notifier="false")
-        node, npm = str(assets.node_binary()), str(assets.npm_binary().resolve())
+        node, npm = str(assets.node_binary()), str(assets.npm_script())
         self.run([node, npm, *arguments], cwd=project, environ=environ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 
 from picloud.errors import PiCloudError
@@ -24,20 +24,27 @@ class Supervisor:
         self._verbose = verbose
         self._stages: list[list[tuple[Child, asyncio.Task[None]]]] = []
         self._stop = asyncio.Event()
+        self._failure: PiCloudError | OSError | None = None
         self._signals = 0
 
     async def run(self, stages: Sequence[Stage], when_ready: Callable[[], Awaitable[None]]) -> None:
-        """Until a signal asks to stop; raises when a part does not start."""
+        """Until a signal asks to stop, or a part does not start: that is raised after the stop."""
         self._listen_for_signals()
+        async with asyncio.TaskGroup() as tasks:
+            starting = tasks.create_task(self._guard(self._start(stages, when_ready, tasks)))
+            await self._stop.wait()
+            starting.cancel()
+            await self._stop_all()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+        """The first failure stops everything, in order."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                stopping = tasks.create_task(self._stop.wait())
-                starting = tasks.create_task(self._start(stages, when_ready, tasks))
-                await stopping
-                starting.cancel()
-                await self._stop_all()
-        except BaseExceptionGroup as group:
-            raise _first_of(group) from None
+            await work
+        except (PiCloudError, OSError) as failure:
+            self._failure = self._failure or failure
+            self._stop.set()
 
     async def _start(
         self,
@@ -49,7 +56,8 @@ class Supervisor:
             started = []
             for spec in stage():
                 child = Child(spec, Output(spec.name, self._logs, verbose=self._verbose))
-                started.append((child, tasks.create_task(child.run(), name=spec.name)))
+                task = tasks.create_task(self._guard(child.run()), name=spec.name)
+                started.append((child, task))
             self._stages.append(started)
             for child, _ in started:
                 await _until_ready(child)
@@ -86,16 +94,3 @@ async def _until_ready(child: Child) -> None:
     except TimeoutError:
         name = child.spec.name
         raise ChildFailedError(f"{name} was not ready after {_READY_SECONDS:g} s") from None
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Our own error when there is one: the rest followed from it."""
-    flat: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            pending.extend(error.exceptions)
-        else:
-            flat.append(error)
-    return next((error for error in flat if isinstance(error, PiCloudError)), flat[0])
