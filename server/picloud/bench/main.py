@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAMES",
         help=f"which servers, with commas: {', '.join(SERVERS)}",
     )
-    add("--rounds", type=_positive, metavar="N", help="rounds of the throughput rows (3)")
+    add("--rounds", type=_positive, metavar="N", help="rounds of the throughput rows (5)")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     add("--markdown", action="store_true", help="print the tables as Markdown")
     add("--update", type=Path, metavar="FILE", help="put the tables between FILE's markers")

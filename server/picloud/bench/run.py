@@ -31,7 +31,8 @@ from picloud.bench.throughput import Bench, note
 OURS: Final = "picloud"
 # What may go wrong with a server: its rows say so, and the other rows are measured all the same.
 FAULTS: Final = (
-    ConnectionEndedError, LoadFailedError, NotStartedError, OSError, RefusedError, WrongAnswerError, own.NotMeasuredError,
+    ConnectionEndedError, LoadFailedError, NotStartedError, OSError, RefusedError,
+    WrongAnswerError, own.NotMeasuredError,
     httpx.HTTPError, subprocess.SubprocessError, WebSocketException,
 )  # fmt: skip
 # More than the first requests and the versions of all rows bind, so that none is put out.

@@ -1,7 +1,8 @@
 """A segment is one measurement during which the machine should be ours alone.
 
-The CPU time of all processes that are not ours is what disturbs it. A disturbed segment is
-measured again; of several disturbed ones the least disturbed is kept, and marked.
+What disturbs it is the CPU time of all processes that are not ours, and on a virtual machine the
+time that the hypervisor gave to others. A disturbed segment is measured again; of several
+disturbed ones the least disturbed is kept, and marked.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from picloud.bench import procfs
@@ -38,12 +39,16 @@ class Segment(Generic[Value]):
     others: float
     """Cores that other processes used, on average."""
     steal: float
-    """Cores that the hypervisor took away, on average; only reported."""
+    """Cores that the hypervisor took away, on average."""
     tries: int
 
     @property
+    def disturbance(self) -> float:
+        return self.others + self.steal
+
+    @property
     def disturbed(self) -> bool:
-        return self.others > DISTURBED_CORES
+        return self.disturbance > DISTURBED_CORES
 
 
 Probe = Callable[[], Reading]
@@ -74,19 +79,15 @@ def cores(before: Reading, after: Reading) -> tuple[float, float]:
     return max(0.0, others / ticks), (after.steal - before.steal) / ticks
 
 
-def measure(
-    act: Callable[[], Value], read: Probe, *, tries: int = TRIES, limit: float = DISTURBED_CORES
-) -> Segment[Value]:
+def measure(act: Callable[[], Value], read: Probe, *, tries: int = TRIES) -> Segment[Value]:
     """Run `act` until it was not disturbed, at most `tries` times; keep the quietest."""
-    best: Segment[Value] | None = None
-    for number in range(1, tries + 1):
+    found: list[Segment[Value]] = []
+    while len(found) < tries:
         before = read()
         value = act()
         others, steal = cores(before, read())
-        if best is None or others < best.others:
-            best = Segment(value=value, others=others, steal=steal, tries=number)
-        if others <= limit:
+        found.append(Segment(value=value, others=others, steal=steal, tries=len(found) + 1))
+        if not found[-1].disturbed:
             break
-    if best is None:
-        raise ValueError("a segment needs at least one try")
-    return Segment(value=best.value, others=best.others, steal=best.steal, tries=number)
+    best = min(found, key=lambda segment: segment.disturbance)
+    return replace(best, tries=len(found))

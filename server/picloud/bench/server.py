@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import Final
 from picloud.bench import client
 from picloud.bench.handlers import Handler
 from picloud.bench.load import Target
-from picloud.processes import die_with_parent
+from picloud.process import die_with_parent
 
 HOST: Final = "127.0.0.1"
 _START: Final = 60.0  # seconds until a server must answer
@@ -55,7 +56,9 @@ class Child:
                 env=environ,
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one prctl call
+                preexec_fn=functools.partial(  # noqa: PLW1509  # one prctl call
+                    die_with_parent, signal.SIGTERM, parent=os.getpid()
+                ),
             )
 
     @property
@@ -85,12 +88,12 @@ class Server:
     def __init__(self, name: str, port: int, prefix: str, child: Child) -> None:
         self.name = name
         self.port = port
+        self.child = child
         self._prefix = prefix
-        self._child = child
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        return self.child.pid
 
     def target(self, handler: Handler) -> Target:
         """The handler as the generators call it."""
@@ -109,7 +112,7 @@ class Server:
         handler.check(answer.status, answer.body)
 
     def stop(self) -> None:
-        self._child.stop()
+        self.child.stop()
 
 
 def wait_until_open(port: int, child: Child) -> None:
