@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def test_help_lists_every_command_with_its_summary(pic_alone: Pic) -> None:
     for name, entry in COMMANDS.items():
         assert f"  {name} " in shown
         assert entry.summary in shown
+
+
+def test_version_is_printed_in_a_checkout_too(pic_alone: Pic) -> None:
+    result = pic_alone("--version")
+    assert re.fullmatch(r"pic \d+\.\d+\.\d+\n", result.stdout)
 
 
 def test_unknown_command_is_a_usage_error(pic_alone: Pic) -> None:

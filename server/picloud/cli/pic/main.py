@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
@@ -49,12 +50,36 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
+def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        click.echo(f"pic {_release()}")
+        context.exit()
+
+
+def _release() -> str:
+    import tomllib  # these two cost as much as all the rest of --help
+    from importlib import metadata
+
+    try:
+        return metadata.version("picloud")
+    except metadata.PackageNotFoundError:  # a checkout is run without being installed
+        project = Path(__file__).parents[4] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="PIC_URL and PIC_TOKEN in the environment win over the stored log-in.",
 )
-@click.version_option(package_name="picloud", prog_name="pic")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version.",
+)
 @click.option("--url", envvar="PIC_URL", metavar="URL", help="The platform, if not the last one.")
 @click.option("--token", envvar="PIC_TOKEN", hidden=True)
 @click.option("--no-color", envvar="NO_COLOR", hidden=True, default="")
