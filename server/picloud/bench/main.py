@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from picloud.bench import report, results
+from picloud.bench import platform, report, results
 from picloud.bench.promises import GROUPS
 from picloud.bench.rivals import RIVALS
 from picloud.bench.run import OURS, Options, Run
@@ -46,6 +47,7 @@ def _found(options: argparse.Namespace) -> results.Report:
             quick=options.quick,
             cache=cache.absolute(),
             scratch=Path(scratch),
+            up=tuple(shlex.split(options.up)) if options.up else platform.command(),
         )
         return Run(chosen).all()
 
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--markdown", action="store_true", help="print the tables as Markdown")
     add("--update", type=Path, metavar="FILE", help="put the tables between FILE's markers")
     add("--from", type=Path, dest="read", metavar="FILE", help="show the figures of a --json FILE")
+    add("--up", metavar="COMMAND", help="what starts PiCloud (this checkout's ./picloud up)")
     add("--cache", type=Path, metavar="DIR", help="where the rivals are set up")
     return parser  # fmt: skip
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,19 +35,20 @@ def source(name: str) -> str:
     return (PROGRAMS / "picloud" / f"{name}.py").read_text("utf-8")
 
 
-def command() -> list[str]:
+def command() -> tuple[str, ...]:
     """The checkout's launcher; without one, the installed package."""
     launcher = _ROOT / "picloud"
     if os.access(launcher, os.X_OK) and launcher.is_file():
-        return [str(launcher), "up"]
-    return [sys.executable, "-m", "picloud.cli.picloud", "up"]
+        return (str(launcher), "up")
+    return (sys.executable, "-m", "picloud.cli.picloud", "up")
 
 
 class Platform:
     """One running platform. Its node listens on a port of its own, beside Caddy's."""
 
-    def __init__(self, scratch: Path, **settings: object) -> None:
+    def __init__(self, command: Sequence[str], scratch: Path, **settings: object) -> None:
         """`settings` are those of `picloud config`, in lower case."""
+        self._command = command
         self._home = scratch
         self._password = secrets.token_urlsafe(12)
         self.public_port = free_port()
@@ -65,7 +67,7 @@ class Platform:
         """Start, wait until it can serve, and log in."""
         self._home.mkdir(parents=True, exist_ok=True)
         log = self._home / "up.log"
-        self._child = Child(command(), log, self._environ(), self._home)
+        self._child = Child(self._command, log, self._environ(), self._home)
         try:
             self._wait_until_ready(self._child)
             self.api.log_in(EMAIL, self._password)

@@ -49,6 +49,7 @@ class Options:
     quick: bool
     cache: Path
     scratch: Path
+    up: tuple[str, ...]
 
 
 class Run:
@@ -96,7 +97,9 @@ class Run:
         if OURS not in self._options.servers:
             return None
         note("starting picloud")
-        platform = Platform(self._options.scratch / OURS, max_sandboxes=_SANDBOXES)
+        platform = Platform(
+            self._options.up, self._options.scratch / OURS, max_sandboxes=_SANDBOXES
+        )
         stack.callback(platform.stop)
         try:
             platform.start()
