@@ -153,6 +153,26 @@ def test_syntax_error_is_shown_with_line_and_caret(
 
 
 @pytest.mark.parametrize(
+    ("text", "column", "picture"),
+    [
+        ("\tx = (", 6, "    x = (\n        ^"),
+        ("x\t= (", 5, "    x\t= (\n     \t  ^"),
+        ("漢 = (", 5, "    漢 = (\n         ^"),
+        ("\x1b = (", 5, "    \\x1b = (\n           ^"),
+        ("x", None, "    x"),
+        ("  x", 1, "    x\n    ^"),
+    ],
+)
+def test_the_caret_stands_below_its_character(
+    pic: Pic, platform: FakePlatform, hello: Path, text: str, column: int | None, picture: str
+) -> None:
+    platform.answers["scriptDeploy"] = failure(
+        "SourceRejectedError", "syntax_error", "invalid syntax", line=1, column=column, text=text
+    )
+    assert f"\n{picture}\nNothing" in pic("deploy", str(hello), "--app", "demo").stderr
+
+
+@pytest.mark.parametrize(
     ("typename", "code", "exit_code", "hint"),
     [
         ("NotFoundError", "not_found", 4, "pic apps create demo"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,13 @@ def _picture(text: str | None, column: int | None) -> str | None:
     line = text.splitlines()[0]
     body = line.lstrip()
     caret = max(0, (column or 1) - 1 - (len(line) - len(body)))
-    pad = "".join(character if character == "\t" else " " for character in body[:caret])
     shown = f"    {output.escape(body)}"
-    return f"{shown}\n    {pad}^" if column else shown
+    return f"{shown}\n    {''.join(map(_blank, body[:caret]))}^" if column else shown
+
+
+def _blank(character: str) -> str:
+    """What takes as much room as the character does when it is shown."""
+    if character == "\t":
+        return character
+    wide = unicodedata.east_asian_width(character) in {"W", "F"}
+    return " " * (2 if wide else len(output.escape(character)))
