@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import asyncpg
 
@@ -101,37 +102,41 @@ def _cpu(root: int) -> float:
 async def _window(
     sockets: str, seconds: float, cpu: Callable[[], float]
 ) -> tuple[Statements, float]:
-    before = await _look(sockets)
+    url = f"postgresql://{ROLE}@/postgres?host={quote(sockets, safe='')}"
+    before = await look(url, DATABASE)
     used = cpu()
     await asyncio.sleep(seconds)
     used = cpu() - used
-    after = await _look(sockets, since=before)
+    after = await look(url, DATABASE, since=before)
     return after.statements, used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class Look:
+    """The counters at one moment, and what was found since an earlier one."""
+
     sessions: int
     transactions: int
     at: object
     statements: Statements
 
 
-async def _look(sockets: str, since: _Look | None = None) -> _Look:
-    """Read the counters and leave again: our own connection must not be part of the window."""
-    connection = await asyncpg.connect(host=sockets, user=ROLE, database="postgres")
+async def look(url: str, database: str, since: Look | None = None) -> Look:
+    """Read a database's counters from another one, `url`, and leave again: our own connection
+    must not be part of the window."""
+    connection = await asyncpg.connect(url)
     try:
-        now = await connection.fetchrow(_COUNTERS, DATABASE)
-        recent = () if since is None else await connection.fetch(_RECENT, DATABASE, since.at)
+        now = await connection.fetchrow(_COUNTERS, database)
+        recent = () if since is None else await connection.fetch(_RECENT, database, since.at)
     finally:
         await connection.close()
     if now is None:
-        raise NotMeasuredError(f"there is no database {DATABASE}")
-    first = since or _Look(
+        raise NotMeasuredError(f"there is no database {database}")
+    first = since or Look(
         sessions=now["sessions"], transactions=now["transactions"], at=now["at"],
         statements=Statements(recent=(), sessions=0, transactions=0),
     )  # fmt: skip
-    return _Look(
+    return Look(
         sessions=now["sessions"],
         transactions=now["transactions"],
         at=now["at"],
