@@ -32,7 +32,7 @@ def version(number: int) -> dict[str, Any]:
         "kind": "SYNC",
         "entryPoints": ["handler"],
         "runtime": "314.0.7",
-        "digest": "0123456789abcdef",
+        "digest": "sha256:0123456789abcdef",
         "createdAt": STAMP,
         "createdBy": {"email": "ada@example.org"},
     }
@@ -224,6 +224,7 @@ def test_versions_mark_the_one_that_serves(pic: Pic, platform: FakePlatform) -> 
     platform.answers["script"] = {"activeVersion": {"number": 1}, "versions": listed}
     lines = pic("versions", "demo/hello").stdout.splitlines()
     assert [line.startswith("*") for line in lines[1:]] == [True, False]
+    assert " 0123456789ab " in lines[1]
     document = json.loads(pic("versions", "demo/hello", "--json").stdout)
     assert [entry["active"] for entry in document] == [True, False]
 

@@ -76,6 +76,13 @@ def test_logs_of_an_app_name_the_script(pic: Pic, log: Log) -> None:
     assert " INFO     hello line 250\n" in pic("logs", "demo").stdout
 
 
+def test_a_record_outlives_its_script(pic: Pic, platform: FakePlatform) -> None:
+    page = Log(0).page(None, last=1) | {"edges": [{"node": record(1, script=None)}]}
+    platform.answers["app"] = {"logRecords": page}
+    assert " INFO     - line 1\n" in pic("logs", "demo").stdout
+    assert json.loads(pic("logs", "demo", "--json").stdout)["script"] is None
+
+
 def test_a_record_in_json_has_the_documented_shape(pic: Pic, log: Log) -> None:
     document = json.loads(pic("logs", "demo/hello", "-n", "1", "--json").stdout)
     assert document == {

@@ -112,7 +112,11 @@ async def _follow(
 
 
 def _as_json(record: LogRecord) -> None:
-    click.echo(json.dumps({**record, "script": record["script"]["name"]}))
+    click.echo(json.dumps({**record, "script": _script(record)}))
+
+
+def _script(record: LogRecord) -> str | None:
+    return record["script"]["name"] if record["script"] else None
 
 
 def _printer(named: bool, utc: bool) -> Callable[[LogRecord], None]:
@@ -120,7 +124,7 @@ def _printer(named: bool, utc: bool) -> Callable[[LogRecord], None]:
         first, *more = output.escape(record["text"]).split("\n") or [""]
         level = click.style(f"{record['level']:<8}", fg=_COLOURS[record["level"]])
         time = click.style(output.local_time(record["loggedAt"], utc=utc), dim=True)
-        name = f" {record['script']['name']}" if named else ""
+        name = f" {_script(record) or '-'}" if named else ""
         click.echo("\n".join([f"{time} {level}{name} {first}", *(f"  | {line}" for line in more)]))
 
     return emit

@@ -157,7 +157,7 @@ class LogRecord(TypedDict):
     stream: str
     loggedAt: str
     text: str
-    script: NameOnly
+    script: NameOnly | None
 
 
 class VersionNumber(TypedDict):

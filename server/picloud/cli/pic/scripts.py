@@ -104,7 +104,7 @@ def versions(state: State, script: tuple[str, str], count: int, as_json: bool) -
                 str(version["number"]),
                 output.escape(version["filename"]),
                 version["kind"].lower(),
-                version["digest"][:12],
+                version["digest"].removeprefix("sha256:")[:12],
                 (version["createdBy"] or {}).get("email", "-"),
                 output.local_time(version["createdAt"]),
             ]
