@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from picloud.domain.failures import InvalidCredentials, require_valid
@@ -89,9 +90,10 @@ class Accounts:
             await users.set_password_hash(self._pool, user.id, fresh)
         return await self._start_session(user)
 
-    async def log_out(self, actor: Actor) -> None:
-        """End the session, everywhere."""
+    async def log_out(self, actor: Actor) -> datetime:
+        """End the session, everywhere, and return when."""
         await users.delete_session(self._pool, actor.session_id)
+        return self._clock()
 
     async def identify(self, token: str | None) -> Actor | None:
         """Who a session token belongs to; a text that can't be a token asks no database."""

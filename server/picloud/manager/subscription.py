@@ -55,8 +55,9 @@ class Wanted(Generic[P]):
 class Subscription(Generic[P]):
     """Follows the hub by its queue, and the database wherever the queue has a gap.
 
-    The position is the truth. A batch continues it, repeats it (and is dropped), or leaves a gap, as
-    after an overflow, a reconnect, or with an old `after`: then the gap is read from the database.
+    The position is the truth. A batch continues it, repeats it (and is dropped), or leaves a gap,
+    as after an overflow, a reconnect, or with an old `after`: then the gap is read from the
+    database.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Subscription(Generic[P]):
         self._wake = asyncio.Event()
         self._ended = False
         self.wanted = wanted
-        self.position: LivePosition | None = None
+        self.position = LivePosition({})
 
     def push(self, fresh: Fresh[P]) -> None:
         """Take a batch; a full queue is emptied, and the gap is read later."""
@@ -100,8 +101,6 @@ class Subscription(Generic[P]):
 
     async def records(self) -> AsyncIterator[Seen[P]]:
         """The records as they come, until the session ends: then `Unauthenticated` is raised."""
-        if self.position is None:
-            self.position = self._hub_position() or await self._feed.position(self._pool)
         while True:
             self._wake.clear()
             while fresh := await self._next():
@@ -113,7 +112,6 @@ class Subscription(Generic[P]):
 
     async def _next(self) -> Fresh[P] | None:
         """The next batch that continues the position, None when there is nothing to see."""
-        assert self.position is not None
         while self._queue:
             fresh = self._queue.popleft()
             self._queued -= len(fresh.records)
@@ -130,7 +128,6 @@ class Subscription(Generic[P]):
         return None
 
     async def _catch_up(self, node_number: int, upto: int) -> Fresh[P]:
-        assert self.position is not None
         after = self.position.of(node_number)
         fresh = await self._feed.read(
             self._pool,
@@ -146,7 +143,6 @@ class Subscription(Generic[P]):
         return Fresh(node_number=node_number, after=after, upto=upto, records=())
 
     def _advance(self, fresh: Fresh[P]) -> list[Seen[P]]:
-        assert self.position is not None
         seen = []
         at = self.position.of(fresh.node_number)
         for record in fresh.records:

@@ -122,12 +122,13 @@ class Hub:
             clock=self._clock,
             hub_position=lambda: stream.position,
         )
-        subscription.position = after
         stream.subscribers.add(subscription)
         self._look_everywhere = self._look_everywhere or stream.position is None
         self._wanted.set()
         self._wake.set()
         try:
+            start = after or stream.position or await stream.feed.position(self._pool)
+            subscription.position = start
             yield subscription
         finally:
             stream.subscribers.discard(subscription)

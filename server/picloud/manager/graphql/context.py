@@ -1,0 +1,76 @@
+"""What a resolver may reach: the use cases, and who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from strawberry.types.info import Info as StrawberryInfo
+
+from picloud.domain.failures import Unauthenticated
+from picloud.domain.user import Actor
+from picloud.manager.accounts import Accounts
+from picloud.manager.apps import Apps
+from picloud.manager.deploys import Deploys
+from picloud.manager.reading import Reading
+from picloud.manager.tails import Hub
+from picloud.manager.urls import Urls
+from picloud.store.database import Pool
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The use cases of this process."""
+
+    pool: Pool
+    accounts: Accounts
+    apps: Apps
+    deploys: Deploys
+    hub: Hub
+    urls: Urls
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One HTTP request, or one websocket with its operations.
+
+    `connection_params` is where the websocket protocol puts the payload of `connection_init`.
+    """
+
+    services: Services
+    token: str | None
+    secure: bool = False
+    response: Response | None = None
+    connection_params: dict[str, Any] | None = None
+    actor: Actor | None = None
+    readings: Reading | None = None
+
+    async def identify(self) -> None:
+        """Find out who asks, anew for each operation, and start reading afresh."""
+        self.actor = await self.services.accounts.identify(self.token)
+        self.readings = None
+
+    def require_actor(self) -> Actor:
+        """Who asks; raises `Unauthenticated`."""
+        if self.actor is None:
+            raise Unauthenticated
+        return self.actor
+
+    def refresh(self) -> None:
+        """Forget what was read, at the next item of a subscription."""
+        self.readings = None
+
+    @property
+    def reading(self) -> Reading:
+        """What who asks may read; raises `Unauthenticated`."""
+        if self.readings is None:
+            self.readings = Reading(pool=self.services.pool, actor=self.require_actor())
+        return self.readings
+
+
+Info = StrawberryInfo[Context, None]
+ID = strawberry.ID

@@ -1,0 +1,68 @@
+"""The closed sets of the schema. Their names are those of the domain's enums."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+
+@strawberry.enum(description="What a user is to the instance.")
+class InstanceRole(Enum):
+    """As `picloud.domain.user.InstanceRole`."""
+
+    ADMIN = strawberry.enum_value("admin", description="Sees and may do everything.")
+    MEMBER = strawberry.enum_value("member", description="Sees the apps they are a member of.")
+
+
+@strawberry.enum(description="Why an invocation started.")
+class TriggerKind(Enum):
+    """As `picloud.domain.invocation.TriggerKind`."""
+
+    HTTP = strawberry.enum_value("http", description="A request to a route.")
+    SCHEDULE = strawberry.enum_value("schedule", description="A tick of a schedule.")
+    QUEUE = strawberry.enum_value("queue", description="A message of a queue.")
+    MANUAL = strawberry.enum_value("manual", description="Somebody asked for it.")
+
+
+@strawberry.enum(description="How an invocation ended.")
+class InvocationOutcome(Enum):
+    """As `picloud.domain.invocation.Outcome`."""
+
+    OK = strawberry.enum_value("ok", description="The script answered.")
+    SCRIPT_ERROR = strawberry.enum_value(
+        "script_error", description="The script raised, or returned what can't be an answer."
+    )
+    TIMEOUT = strawberry.enum_value("timeout", description="The script's wall time ran out.")
+    OUT_OF_MEMORY = strawberry.enum_value(
+        "out_of_memory", description="The script reached its memory limit."
+    )
+    CANCELLED = strawberry.enum_value("cancelled", description="The caller went away.")
+    REJECTED = strawberry.enum_value(
+        "rejected", description="There was no room: too many invocations at once."
+    )
+    PLATFORM_ERROR = strawberry.enum_value(
+        "platform_error", description="The platform failed, not the script."
+    )
+
+
+@strawberry.enum(description="How much a log record matters, as in Python's `logging`.")
+class LogLevel(Enum):
+    """As `picloud.domain.log_record.LogLevel`."""
+
+    DEBUG = strawberry.enum_value(10, description="Detail for finding faults.")
+    INFO = strawberry.enum_value(20, description="All is well; also what is printed.")
+    WARNING = strawberry.enum_value(30, description="Worth a look; also standard error.")
+    ERROR = strawberry.enum_value(40, description="Something failed; also tracebacks.")
+    CRITICAL = strawberry.enum_value(50, description="Nothing goes on.")
+
+
+@strawberry.enum(description="Where a log record came from.")
+class LogStream(Enum):
+    """As `picloud.domain.log_record.LogStream`."""
+
+    STDOUT = strawberry.enum_value("stdout", description="`print` and standard output.")
+    STDERR = strawberry.enum_value("stderr", description="Standard error.")
+    LOGGING = strawberry.enum_value("logging", description="Python's `logging`.")
+    TRACEBACK = strawberry.enum_value("traceback", description="An uncaught exception.")
+    PLATFORM = strawberry.enum_value("platform", description="A note of the platform.")

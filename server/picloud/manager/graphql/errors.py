@@ -1,0 +1,147 @@
+"""The failures of mutations as types of the schema, and how exceptions become them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from picloud.domain import failures
+
+
+@strawberry.interface(
+    description="Why a mutation did nothing. Ask for `... on Error { code message }` to be ready "
+    "for members of a union that are added later."
+)
+class Error:
+    """What all failures have."""
+
+    code: str = strawberry.field(description="Which failure, for programs; stable.")
+    message: str = strawberry.field(description="Which failure, for people.")
+
+
+@strawberry.type(description="One field of the input and what is wrong with it.")
+class FieldError:
+    """A fault."""
+
+    field: str = strawberry.field(description="The input's field.")
+    message: str = strawberry.field(description="What is wrong, as the end of a sentence.")
+
+
+@strawberry.type(description="The input is not valid; all its faults at once.")
+class InvalidInputError(Error):
+    """Code `invalid_input`."""
+
+    fields: list[FieldError] = strawberry.field(description="The faults.")
+
+
+@strawberry.type(description="The e-mail address or the password is wrong.")
+class InvalidCredentialsError(Error):
+    """Code `invalid_credentials`."""
+
+
+@strawberry.type(description="There is no such object, or you may not see it.")
+class NotFoundError(Error):
+    """Code `not_found`."""
+
+
+@strawberry.type(description="Another object has this name.")
+class NameTakenError(Error):
+    """Code `name_taken`."""
+
+    name: str = strawberry.field(description="The name.")
+
+
+@strawberry.type(description="Your role in this app does not allow this.")
+class PermissionDeniedError(Error):
+    """Code `permission_denied`."""
+
+
+@strawberry.type(
+    description="The source can't be deployed. The code says why: `syntax_error`, "
+    "`entry_point_missing`, `handler_invalid` or `source_invalid`."
+)
+class SourceRejectedError(Error):
+    """What the check in a sandbox found."""
+
+    line: int | None = strawberry.field(description="The line, from 1.")
+    column: int | None = strawberry.field(description="The column, from 1.")
+    text: str | None = strawberry.field(description="The line's text.")
+
+
+@strawberry.type(description="No node answered in time; try again in a moment.")
+class NodeUnavailableError(Error):
+    """Code `node_unavailable`."""
+
+
+class _InvalidInput(strawberry.ExceptionHandler[failures.InvalidInput, InvalidInputError]):
+    def handle(
+        self, exception: failures.InvalidInput, *, field: StrawberryField, info: Any
+    ) -> InvalidInputError:
+        fields = [FieldError(field=f.field, message=f.message) for f in exception.faults]
+        return InvalidInputError(code=exception.code, message=exception.message, fields=fields)
+
+
+class _InvalidCredentials(
+    strawberry.ExceptionHandler[failures.InvalidCredentials, InvalidCredentialsError]
+):
+    def handle(
+        self, exception: failures.InvalidCredentials, *, field: StrawberryField, info: Any
+    ) -> InvalidCredentialsError:
+        return InvalidCredentialsError(code=exception.code, message=exception.message)
+
+
+class _NotFound(strawberry.ExceptionHandler[failures.NotFound, NotFoundError]):
+    def handle(
+        self, exception: failures.NotFound, *, field: StrawberryField, info: Any
+    ) -> NotFoundError:
+        return NotFoundError(code=exception.code, message=exception.message)
+
+
+class _NameTaken(strawberry.ExceptionHandler[failures.NameTaken, NameTakenError]):
+    def handle(
+        self, exception: failures.NameTaken, *, field: StrawberryField, info: Any
+    ) -> NameTakenError:
+        return NameTakenError(code=exception.code, message=exception.message, name=exception.name)
+
+
+class _PermissionDenied(
+    strawberry.ExceptionHandler[failures.PermissionDenied, PermissionDeniedError]
+):
+    def handle(
+        self, exception: failures.PermissionDenied, *, field: StrawberryField, info: Any
+    ) -> PermissionDeniedError:
+        return PermissionDeniedError(code=exception.code, message=exception.message)
+
+
+class _SourceRejected(strawberry.ExceptionHandler[failures.SourceRejected, SourceRejectedError]):
+    def handle(
+        self, exception: failures.SourceRejected, *, field: StrawberryField, info: Any
+    ) -> SourceRejectedError:
+        fault = exception.fault
+        return SourceRejectedError(
+            code=fault.code,
+            message=fault.message,
+            line=fault.line,
+            column=fault.column,
+            text=fault.text,
+        )
+
+
+class _NodeUnavailable(strawberry.ExceptionHandler[failures.NodeUnavailable, NodeUnavailableError]):
+    def handle(
+        self, exception: failures.NodeUnavailable, *, field: StrawberryField, info: Any
+    ) -> NodeUnavailableError:
+        return NodeUnavailableError(code=exception.code, message=exception.message)
+
+
+HANDLERS = (
+    _InvalidInput(),
+    _InvalidCredentials(),
+    _NotFound(),
+    _NameTaken(),
+    _PermissionDenied(),
+    _SourceRejected(),
+    _NodeUnavailable(),
+)

@@ -1,0 +1,171 @@
+"""What can be done. A resolver calls one use case; failures are mapped in `errors`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from picloud.manager.deploys import Upload
+from picloud.manager.graphql.context import Info
+from picloud.manager.graphql.errors import (
+    InvalidCredentialsError,
+    InvalidInputError,
+    NameTakenError,
+    NodeUnavailableError,
+    NotFoundError,
+    PermissionDeniedError,
+    SourceRejectedError,
+)
+from picloud.manager.graphql.people import UserView
+from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.session_cookie import clear_cookie, set_cookie
+
+
+@strawberry.input(description="A log-in.")
+class SessionCreateInput:
+    """Who and how."""
+
+    email: str = strawberry.field(description="The e-mail address.")
+    password: str = strawberry.field(description="The password.")
+
+
+@strawberry.type(description="You are logged in.")
+class SessionCreateSuccess:
+    """A session."""
+
+    token: str = strawberry.field(
+        description="Send it as `Authorization: Bearer …`. It is shown this once."
+    )
+    expires_at: datetime = strawberry.field(description="When the session runs out.")
+    user: UserView = strawberry.field(description="Who you are.")
+
+
+@strawberry.type(description="You are logged out.")
+class SessionDeletePayload:
+    """The end of a session."""
+
+    ended_at: datetime = strawberry.field(description="When the session ended.")
+
+
+@strawberry.input(description="A new app.")
+class AppCreateInput:
+    """What it is to be."""
+
+    name: str = strawberry.field(
+        description="A DNS label: lower-case letters, digits and dashes, starting with a letter."
+    )
+
+
+@strawberry.type(description="The app is there.")
+class AppCreateSuccess:
+    """A new app."""
+
+    app: AppView = strawberry.field(description="The app; you are its owner.")
+
+
+@strawberry.input(description="A source to deploy.")
+class ScriptDeployInput:
+    """Where to and what."""
+
+    app: str = strawberry.field(description="The app's name.")
+    name: str = strawberry.field(
+        description="The script's name, a DNS label; the first deploy creates the script."
+    )
+    source: str = strawberry.field(description="The Python source.")
+    filename: str | None = strawberry.field(
+        default=None, description="What tracebacks call it; `{name}.py` unless told."
+    )
+
+
+@strawberry.type(description="The new version serves.")
+class ScriptDeploySuccess:
+    """What the deploy made."""
+
+    script: ScriptView = strawberry.field(description="The script.")
+    version: VersionView = strawberry.field(description="The new version.")
+    deployment: DeploymentView = strawberry.field(description="The record of this deploy.")
+    created: bool = strawberry.field(description="Whether the script is new.")
+
+
+SessionCreatePayload = Annotated[
+    SessionCreateSuccess | InvalidCredentialsError,
+    strawberry.union("SessionCreatePayload", description="What came of a log-in."),
+]
+AppCreatePayload = Annotated[
+    AppCreateSuccess | NameTakenError | InvalidInputError,
+    strawberry.union("AppCreatePayload", description="What came of creating an app."),
+]
+ScriptDeployPayload = Annotated[
+    ScriptDeploySuccess
+    | NotFoundError
+    | PermissionDeniedError
+    | InvalidInputError
+    | SourceRejectedError
+    | NodeUnavailableError,
+    strawberry.union("ScriptDeployPayload", description="What came of a deploy."),
+]
+
+
+@strawberry.type(description="What can be done.")
+class Mutation:
+    """One field for each thing somebody does."""
+
+    @strawberry.mutation(description="Log in. A browser also gets a cookie.")
+    async def session_create(
+        self,
+        info: Info,
+        input: Annotated[SessionCreateInput, strawberry.argument(description="The log-in.")],
+    ) -> SessionCreatePayload:
+        """Start a session."""
+        context = info.context
+        login = await context.services.accounts.log_in(email=input.email, password=input.password)
+        set_cookie(context, login.token)
+        return SessionCreateSuccess(
+            token=login.token,
+            expires_at=login.session.expires_at,
+            user=UserView(user=login.user),
+        )
+
+    @strawberry.mutation(description="Log out: the session's token is worth nothing any more.")
+    async def session_delete(self, info: Info) -> SessionDeletePayload:
+        """End the session."""
+        context = info.context
+        ended_at = await context.services.accounts.log_out(context.require_actor())
+        clear_cookie(context)
+        return SessionDeletePayload(ended_at=ended_at)
+
+    @strawberry.mutation(description="Create an app. You become its owner.")
+    async def app_create(
+        self,
+        info: Info,
+        input: Annotated[AppCreateInput, strawberry.argument(description="The app.")],
+    ) -> AppCreatePayload:
+        """Create an app."""
+        app = await info.context.services.apps.create(info.context.require_actor(), name=input.name)
+        return AppCreateSuccess(app=AppView(app=app))
+
+    @strawberry.mutation(
+        description="Make a source the next version of a script and let it serve. Whatever fails, "
+        "the version that served goes on serving."
+    )
+    async def script_deploy(
+        self,
+        info: Info,
+        input: Annotated[ScriptDeployInput, strawberry.argument(description="The source.")],
+    ) -> ScriptDeployPayload:
+        """Deploy."""
+        upload = Upload(
+            app=input.app,
+            name=input.name,
+            source=input.source,
+            filename=f"{input.name}.py" if input.filename is None else input.filename,
+        )
+        deployed = await info.context.services.deploys.deploy(info.context.require_actor(), upload)
+        return ScriptDeploySuccess(
+            script=ScriptView.of(deployed.script),
+            version=VersionView.of(deployed.version),
+            deployment=DeploymentView.of(deployed.deployment),
+            created=deployed.created,
+        )

@@ -1,0 +1,86 @@
+"""Users and cluster nodes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.user import User
+from picloud.manager.graphql.enums import InstanceRole
+from picloud.manager.graphql.nodes import Node
+
+
+@strawberry.type(name="User", description="A person with a log-in.")
+class UserView(Node):
+    """A user."""
+
+    user: strawberry.Private[User]
+
+    def key(self) -> UUID:
+        """The user's id."""
+        return self.user.id
+
+    @strawberry.field(description="The e-mail address, lower case.")
+    def email(self) -> str:
+        """The log-in name."""
+        return self.user.email
+
+    @strawberry.field(description="What the user is to the instance.")
+    def role(self) -> InstanceRole:
+        """Admin or member."""
+        return InstanceRole[self.user.role.name]
+
+    @strawberry.field(description="When the user was created.")
+    def created_at(self) -> datetime:
+        """The moment."""
+        return self.user.created_at
+
+
+@strawberry.type(description="Who is asking.")
+class Viewer:
+    """The actor."""
+
+    user: UserView = strawberry.field(description="The user the session belongs to.")
+
+
+@strawberry.type(name="ClusterNode", description="A machine that runs scripts.")
+class ClusterNodeView(Node):
+    """A node."""
+
+    cluster_node: strawberry.Private[ClusterNode]
+
+    def key(self) -> UUID:
+        """The node's id."""
+        return self.cluster_node.id
+
+    @strawberry.field(description="The node's number within the cluster.")
+    def number(self) -> int:
+        """From 1."""
+        return self.cluster_node.number
+
+    @strawberry.field(description="The machine's name.")
+    def name(self) -> str:
+        """For people."""
+        return self.cluster_node.name
+
+    @strawberry.field(description="When the node last started.")
+    def started_at(self) -> datetime:
+        """The moment."""
+        return self.cluster_node.started_at
+
+    @strawberry.field(description="The isolation layers that are active, by name.")
+    def isolation(self) -> list[IsolationLayer]:
+        """What keeps scripts apart."""
+        layers = self.cluster_node.isolation.items()
+        return [IsolationLayer(name=name, state=str(state)) for name, state in sorted(layers)]
+
+
+@strawberry.type(description="One wall between a script and the machine.")
+class IsolationLayer:
+    """A name and how it is."""
+
+    name: str = strawberry.field(description="Which one.")
+    state: str = strawberry.field(description="Whether it is active, and which variant.")
