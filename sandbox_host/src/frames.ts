@@ -29,7 +29,7 @@ export class ProtocolError extends Error {
 
 /**
  * Takes one frame: `buffer[start, end)` is the frame with its header. The buffer is only valid
- * during the call.
+ * until `feed` returns.
  */
 export type FrameSink = (
   type: number,
@@ -85,9 +85,11 @@ export function encodeLog(
   return encodeFrame(FrameType.Log, 0, stream, payload);
 }
 
+const EMPTY: Buffer = Buffer.alloc(0);
+
 /** Cuts a byte stream into frames; keeps what is not complete yet. */
 export class Decoder {
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = EMPTY;
   #size = 0;
   readonly #sink: FrameSink;
 
@@ -115,8 +117,10 @@ export class Decoder {
     if (this.#size >= HEADER_SIZE) {
       const total = HEADER_SIZE + payloadLength(this.#held, 0);
       if (this.#size === total) {
+        const frame = this.#held.subarray(0, total);
+        this.#held = EMPTY;
         this.#size = 0;
-        this.#cut(this.#held.subarray(0, total), 0);
+        this.#cut(frame, 0);
       }
     }
     return end;

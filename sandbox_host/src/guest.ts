@@ -10,7 +10,7 @@ interface Entry extends PyProxy {
   bind(payload: Uint8Array): void;
   check(stream: number, source: Uint8Array): void;
   put_body(stream: number, size: number): Buffered;
-  run(end: number): void;
+  run(start: number, end: number): void;
   pump(): void;
   window(stream: number, credit: number): void;
   cancel(stream: number): void;
@@ -35,7 +35,7 @@ export const BODY_ASIDE = 0x40;
 export const CANCELLED = 0x80;
 
 export class Guest {
-  readonly run: (end: number) => void;
+  readonly run: (start: number, end: number) => void;
   readonly pump: () => void;
   readonly window: (stream: number, credit: number) => void;
   readonly cancel: (stream: number) => void;
@@ -96,11 +96,6 @@ export class Guest {
     this.#module.HEAPU8.set(frame, this.#inbox + at);
   }
 
-  /** Moves what was not consumed to the front of the inbox. */
-  shiftInbox(from: number, to: number): void {
-    this.#module.HEAPU8.copyWithin(this.#inbox, this.#inbox + from, this.#inbox + to);
-  }
-
   /** What the guest has written and not sent; the caller sends it. */
   takeOutput(send: (bytes: Uint8Array, start: number, end: number) => void): void {
     const words = this.#module.HEAPU32;
@@ -111,6 +106,7 @@ export class Guest {
     }
   }
 
+  /** How far into the inbox the last run got. */
   get consumed(): number {
     return this.#word(Word.Consumed);
   }

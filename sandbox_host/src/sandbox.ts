@@ -1,7 +1,7 @@
 /** One sandbox: takes the executor's frames and keeps the guest going. */
 
 import { describe } from "./describe.js";
-import { BODY_ASIDE, CANCELLED, Guest } from "./guest.js";
+import { BODY_ASIDE, Guest } from "./guest.js";
 import {
   Decoder,
   END,
@@ -14,9 +14,12 @@ import {
   encodeLog,
   encodeWindow,
 } from "./frames.js";
+import { Inbox } from "./inbox.js";
 import { LinkSocket } from "./link-socket.js";
 import type { Booted } from "./boot.js";
 
+/** Larger invocations reach the guest in two parts. */
+const INLINE_MAX = 320 * 1024;
 const MEGABYTE = 1024 * 1024;
 const EXIT_PROTOCOL = 65;
 const EXIT_DIED = 70;
@@ -35,9 +38,7 @@ export class Sandbox {
   readonly #guest: Guest;
   readonly #decoder: Decoder;
   readonly #incoming = new Map<number, Incoming>();
-  /** INVOKE frames for which the inbox has no room. */
-  readonly #waiting: Buffer[] = [];
-  #inboxEnd = 0;
+  readonly #inbox: Inbox;
   #scheduled = false;
   #timer: NodeJS.Timeout | null = null;
   #timerDue = 0;
@@ -45,8 +46,8 @@ export class Sandbox {
   #dead = false;
 
   constructor(booted: Booted, fd: number) {
-    this.#decoder = new Decoder((...frame) => {
-      this.#take(...frame);
+    this.#decoder = new Decoder((type, flags, stream, buffer, start, end) => {
+      this.#take(type, flags, stream, buffer, start, end);
     });
     this.#link = new LinkSocket(fd, {
       onChunk: (chunk) => {
@@ -57,6 +58,7 @@ export class Sandbox {
     this.#guest = new Guest(booted.interpreter, this.#send, () => {
       this.#schedule();
     });
+    this.#inbox = new Inbox(this.#guest);
   }
 
   readonly #send = (bytes: Uint8Array, start: number, end: number): void => {
@@ -81,6 +83,7 @@ export class Sandbox {
   #receive(chunk: Buffer): void {
     try {
       this.#decoder.feed(chunk);
+      this.#inbox.flush();
       this.#work();
     } catch (error) {
       this.#die(error);
@@ -136,8 +139,8 @@ export class Sandbox {
   }
 
   #takeInvoke(flags: number, stream: number, buffer: Buffer, start: number, end: number): void {
-    if ((flags & END) !== 0) {
-      this.#enqueue(buffer.subarray(start, end));
+    if ((flags & END) !== 0 && end - start <= INLINE_MAX) {
+      this.#inbox.put(buffer, start, end);
       return;
     }
     const bodyAt = start + HEADER_SIZE + 4 + buffer.readUInt32LE(start + HEADER_SIZE);
@@ -166,11 +169,10 @@ export class Sandbox {
     }
     this.#incoming.delete(stream);
     this.#guest.putBody(stream, incoming.size, incoming.pieces);
-    this.#enqueue(incoming.frame);
+    this.#inbox.put(incoming.frame, 0, incoming.frame.length);
   }
 
   #takeCancel(stream: number): void {
-    const waits = this.#waiting.find((frame) => frame.readUInt32LE(8) === stream);
     if (this.#incoming.delete(stream)) {
       const cancelled = {
         outcome: "cancelled",
@@ -178,33 +180,11 @@ export class Sandbox {
         message: "the invocation was cancelled",
       };
       this.#sendFrame(encodeJson(FrameType.Error, END, stream, cancelled));
-    } else if (waits !== undefined) {
-      waits.writeUInt8(CANCELLED, 5);
-    } else if (!this.#cancelInInbox(stream)) {
+    } else if (!this.#inbox.cancel(stream)) {
       this.#enter(() => {
         this.#guest.cancel(stream);
       });
     }
-  }
-
-  #cancelInInbox(stream: number): boolean {
-    const inbox = this.#guest.inbox;
-    for (let at = 0; at < this.#inboxEnd; at += HEADER_SIZE + inbox.readUInt32LE(at)) {
-      if (inbox.readUInt32LE(at + 8) === stream) {
-        inbox.writeUInt8(CANCELLED, at + 5);
-        return true;
-      }
-    }
-    return false;
-  }
-
-  #enqueue(frame: Buffer): void {
-    if (this.#waiting.length > 0 || this.#inboxEnd + frame.length > this.#guest.inboxSize) {
-      this.#waiting.push(Buffer.from(frame));
-      return;
-    }
-    this.#guest.putFrame(this.#inboxEnd, frame);
-    this.#inboxEnd += frame.length;
   }
 
   /** Calls into the guest outside of the way of an invocation. */
@@ -221,41 +201,22 @@ export class Sandbox {
       guest.pump();
       guest.takeOutput(this.#send);
     }
-    if (this.#inboxEnd > 0) {
-      guest.run(this.#inboxEnd);
+    if (!this.#inbox.isEmpty) {
+      this.#inbox.run();
       guest.takeOutput(this.#send);
-      this.#shift(guest.consumed);
     }
     this.#afterGuest();
-  }
-
-  #shift(consumed: number): void {
-    if (consumed > 0) {
-      if (consumed < this.#inboxEnd) {
-        this.#guest.shiftInbox(consumed, this.#inboxEnd);
-      }
-      this.#inboxEnd -= consumed;
-    }
-    while (this.#waiting[0] !== undefined) {
-      const frame = this.#waiting[0];
-      if (this.#inboxEnd + frame.length > this.#guest.inboxSize) {
-        break;
-      }
-      this.#waiting.shift();
-      this.#guest.putFrame(this.#inboxEnd, frame);
-      this.#inboxEnd += frame.length;
-    }
   }
 
   #afterGuest(): void {
     const guest = this.#guest;
     const delay = guest.timer;
-    if (guest.wantsPump || delay === 0 || (this.#inboxEnd > 0 && !guest.stepping)) {
+    if (guest.wantsPump || delay === 0 || (!this.#inbox.isEmpty && !guest.stepping)) {
       this.#schedule();
     } else if (delay !== null) {
       this.#setTimer(delay);
     }
-    if (this.#retiring && !guest.busy && this.#inboxEnd === 0 && this.#incoming.size === 0) {
+    if (this.#retiring && !guest.busy && this.#inbox.isEmpty && this.#incoming.size === 0) {
       this.#link.whenSent(() => process.exit(0));
     }
   }

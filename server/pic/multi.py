@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 from urllib.parse import unquote_plus
 
 V = TypeVar("V")
+T = TypeVar("T")
 
 
 class MultiDict(Mapping[str, V], Generic[V]):
     """Names with one or more values each; a plain look-up gives the first value."""
 
-    __slots__ = ("_pairs", "_values")
+    __slots__ = ("_first", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
-        self._pairs: list[tuple[str, V]] = list(pairs)
-        self._values: dict[str, list[V]] = {}
-        for name, value in self._pairs:
-            self._values.setdefault(name, []).append(value)
+        self._pairs: list[tuple[str, V]] = pairs if type(pairs) is list else list(pairs)
+        self._first: dict[str, V] | None = None
+
+    def _look_up(self) -> dict[str, V]:
+        first = self._first
+        if first is None:
+            self._first = first = dict(reversed(self._pairs))
+        return first
 
     def __getitem__(self, name: str) -> V:
-        return self._values[name][0]
+        return self._look_up()[name]
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> V | None: ...
+    @overload
+    def get(self, name: str, default: V | T, /) -> V | T: ...
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The first value of this name, or the default."""
+        return self._look_up().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(dict.fromkeys(name for name, _ in self._pairs))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._look_up())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._pairs!r})"
 
     def get_all(self, name: str) -> list[V]:
         """Every value of this name, in order; empty if there is none."""
-        return list(self._values.get(name, ()))
+        return [value for other, value in self._pairs if other == name]
 
     def pairs(self) -> list[tuple[str, V]]:
         """All names and values in the order they came."""
@@ -75,15 +88,15 @@ class Headers(Mapping[str, str]):
 
 def parse_urlencoded(text: str) -> list[tuple[str, str]]:
     """The names and values of a query string or an urlencoded form; blank values stay."""
+    escaped = "%" in text or "+" in text
+    if not escaped and "&" not in text:
+        name, _, value = text.partition("=")
+        return [(name, value)] if text else []
     pairs = []
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((_decoded(name), _decoded(value)))
+            if escaped:
+                name, value = unquote_plus(name), unquote_plus(value)
+            pairs.append((name, value))
     return pairs
-
-
-def _decoded(text: str) -> str:
-    if "%" in text or "+" in text:
-        return unquote_plus(text)
-    return text

@@ -21,7 +21,11 @@ class Request:
     Scripts receive requests and do not build them; tests use `pic.testing.request`.
     """
 
+    # Plain attributes and properties: what a handler asks of its request is on the hot path.
     body: bytes
+    _all_lines: list[str] | None = None
+    _query: MultiDict[str] | None = None
+    _headers: Headers | None = None
 
     def __init__(self, head: str, body: bytes) -> None:
         self._head = head
@@ -30,9 +34,12 @@ class Request:
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
 
-    @cached_property
+    @property
     def _lines(self) -> list[str]:
-        return self._head.split("\n")
+        lines = self._all_lines
+        if lines is None:
+            self._all_lines = lines = self._head.split("\n", _HEADERS)
+        return lines
 
     @cached_property
     def invocation_id(self) -> str:
@@ -55,16 +62,23 @@ class Request:
         """What the placeholders of the route matched."""
         return dict(parse_urlencoded(self._lines[_PARAMS]))
 
-    @cached_property
+    @property
     def query(self) -> MultiDict[str]:
         """The query string; `query.get("name")` is the first value of that name."""
-        return MultiDict(parse_urlencoded(self._lines[_QUERY]))
+        query = self._query
+        if query is None:
+            self._query = query = MultiDict(parse_urlencoded(self._lines[_QUERY]))
+        return query
 
-    @cached_property
+    @property
     def headers(self) -> Headers:
         """The headers, found whatever their case."""
-        pairs = (line.partition(":") for line in self._lines[_HEADERS:])
-        return Headers((name, value) for name, _, value in pairs)
+        headers = self._headers
+        if headers is None:
+            lines = self._lines[_HEADERS].split("\n") if len(self._lines) > _HEADERS else []
+            pairs = [line.partition(":") for line in lines]
+            self._headers = headers = Headers((name, value) for name, _, value in pairs)
+        return headers
 
     @cached_property
     def cookies(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from json.encoder import c_make_encoder, encode_basestring
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
@@ -48,24 +48,11 @@ _chunks = c_make_encoder(_markers, _default, encode_basestring, None, ": ", ", "
 def encode_json(value: object) -> bytes:
     """JSON as UTF-8. Raises AnswerError for what JSON can't hold."""
     try:
-        return "".join(_chunks(value, 0)).encode()
+        chunks = _chunks(value, 0)
+        return (chunks[0] if len(chunks) == 1 else "".join(chunks)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         _markers.clear()
         raise AnswerError(f"the answer is not JSON: {error}") from error
-
-
-def plain(result: object) -> tuple[bytes, bytes] | None:
-    """Head and body of the simple results; None for the others."""
-    kind = type(result)
-    if kind is dict or kind is list:
-        return HEAD_JSON, encode_json(result)
-    if kind is str:
-        return HEAD_TEXT, encode_text(result)  # type: ignore[arg-type]  # its type is str
-    if kind is bytes:
-        return HEAD_BYTES, result  # type: ignore[return-value]  # its type is bytes
-    if result is None:
-        return HEAD_NOTHING, b""
-    return None
 
 
 def encode_text(text: str) -> bytes:
@@ -74,6 +61,20 @@ def encode_text(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise AnswerError(f"the answer is not text: {error}") from error
+
+
+def _nothing(_: object) -> bytes:
+    return b""
+
+
+# The simple results, by their exact type: the head of the answer, and what makes its body.
+SIMPLE: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
+    dict: (HEAD_JSON, encode_json),
+    list: (HEAD_JSON, encode_json),
+    str: (HEAD_TEXT, encode_text),
+    bytes: (HEAD_BYTES, bytes),
+    type(None): (HEAD_NOTHING, _nothing),
+}
 
 
 def unpack(result: object) -> tuple[object, int, list[tuple[str, str]]]:

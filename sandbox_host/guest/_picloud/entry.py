@@ -15,7 +15,7 @@ from typing import Any
 
 from _picloud import binding, failures, logs, run as runner, warm
 from _picloud.check import check as check_source
-from _picloud.invocation import Invocation, Limits, background
+from _picloud.invocation import Foreground, Invocation, Limits
 from _picloud.loop import Policy
 from _picloud.outbox import BOUND, CHECKED, END, bodies, inbox, outbox
 
@@ -72,7 +72,7 @@ def bind(payload: Any) -> None:
     Limits.log_bytes = head.get("log_bytes") or Limits.log_bytes
     started = time.perf_counter()
     loading = Invocation(0)
-    runner.current.set(loading)
+    Foreground.invocation = loading
     try:
         module = binding.load(head.get("filename") or "script.py", data[4 + size :])
         handler, kind = binding.find_handler(module)
@@ -81,7 +81,6 @@ def bind(payload: Any) -> None:
         return
     logs.finish(loading)
     loading.ended = True
-    runner.current.set(background)
     runner.Script.handler = handler
     runner.Script.asynchronous = kind == "async"
     milliseconds = round((time.perf_counter() - started) * 1000, 3)

@@ -39,5 +39,13 @@ class Invocation:
 
 
 background = Invocation(0)
-current: ContextVar[Invocation] = ContextVar("picloud_invocation", default=background)
+
+
+class Foreground:
+    """The synchronous invocation that has the interpreter; tasks have a context variable."""
+
+    invocation = background
+
+
+current: ContextVar[Invocation | None] = ContextVar("picloud_invocation", default=None)
 running: dict[int, Any] = {}  # streams that are not finished when their first step is

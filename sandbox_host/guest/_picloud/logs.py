@@ -7,7 +7,7 @@ import logging
 import sys
 from time import time_ns
 
-from _picloud.invocation import Invocation, Limits, background, current
+from _picloud.invocation import Foreground, Invocation, Limits, background, current
 from _picloud.outbox import outbox
 
 STDOUT, STDERR, LOGGING, TRACEBACK, PLATFORM = range(1, 6)
@@ -80,7 +80,7 @@ class Writer(io.TextIOBase):
 
 def owner() -> Invocation:
     """Whose output this is: a finished invocation's belongs to the sandbox itself."""
-    inv = current.get()
+    inv = current.get() or Foreground.invocation
     return background if inv.ended else inv
 
 

@@ -17,6 +17,7 @@ SIZE = 512 * 1024  # of the outbox and of the inbox
 HEADER = Struct("<IBBHI")
 RESPONSE_HEADER = Struct("<IBBHII")
 LOG_HEADER = Struct("<IBBHIBBq")
+_pack_response = RESPONSE_HEADER.pack_into
 
 # Words of `shared`, which the host reads: how much of the outbox is filled, which stream is
 # running, how much of the inbox was consumed, ms to the next timer, and what is under way.
@@ -57,12 +58,18 @@ class Outbox:
 
     def response(self, stream: int, head: bytes, body: bytes, flags: int = END) -> None:
         """The head of an answer and the first part of its body, or all of it."""
-        size = 16 + len(head) + len(body)
-        at = self.reserve(size)
-        RESPONSE_HEADER.pack_into(
-            self.buffer, at, size - 12, RESPONSE, flags, 0, stream, len(head)
-        )
-        self.buffer[at + 16 : at + size] = head + body
+        head_size = len(head)
+        size = 16 + head_size + len(body)
+        shared = self.shared
+        at = shared[FILLED]
+        end = at + size
+        if end > SIZE:
+            self.flush()
+            at, end = 0, size
+        buffer = self.buffer
+        _pack_response(buffer, at, size - 12, RESPONSE, flags, 0, stream, head_size)
+        buffer[at + 16 : end] = head + body
+        shared[FILLED] = end
 
     def frame(self, kind: int, flags: int, stream: int, payload: bytes | memoryview) -> None:
         """Any other frame."""

@@ -18,7 +18,7 @@ from pic.request import Request
 
 from _picloud import answers, failures, logs, outbox as wire
 from _picloud.failures import AnswerError
-from _picloud.invocation import Invocation, Limits, current, running
+from _picloud.invocation import Foreground, Invocation, Limits, current, running
 from _picloud.loop import Loop
 from _picloud.outbox import CONSUMED, CURRENT, FRAME_MAX, RESPONSE_HEADER, STATUS, TIMER, inbox, outbox
 from _picloud.streams import Draining, Stepping, finish_stream, stream_from_task
@@ -38,13 +38,13 @@ class Script:
 
 loop = Loop(blocks=False)
 _context = copy_context()
+_simple = answers.SIMPLE.get
 
 
-def run(end: int) -> None:
-    """Run the handler for every INVOKE frame in the inbox, as far as time allows."""
+def run(position: int, end: int) -> None:
+    """Run the handler for the INVOKE frames in this part of the inbox, as far as time allows."""
     enter()
     shared = outbox.shared
-    position = 0
     stop = perf_counter() + SLICE
     unpack = RESPONSE_HEADER.unpack_from
     while position < end and Script.stepping is None:
@@ -62,7 +62,7 @@ def run(end: int) -> None:
             body = bytes(_view[body_at:position]) if body_at < position else b""
         request = Request(str(_view[start:body_at], "latin-1"), body)
         _context.copy().run(_start, inv, request)
-        if perf_counter() > stop:
+        if position < end and perf_counter() > stop:
             break
     shared[CONSUMED] = position
     leave()
@@ -77,12 +77,15 @@ def _aside(inv: Invocation, flags: int) -> bytes | None:
 
 def _start(inv: Invocation, request: Request) -> None:
     """Call the handler; runs in a context of this invocation's own."""
-    current.set(inv)
+    Foreground.invocation = inv
+    if Script.asynchronous:
+        current.set(inv)
     try:
         result = Script.handler(request)
-        simple = answers.plain(result)
+        simple = _simple(type(result))
         if simple is not None:
-            send_whole(inv, *simple)
+            head, encode = simple
+            send_whole(inv, head, encode(result))
         elif isinstance(result, CoroutineType) or asyncio.isfuture(result):
             _start_task(inv, result)
         elif Script.asynchronous and isinstance(result, (GeneratorType, AsyncGeneratorType)):
@@ -99,6 +102,7 @@ async def _given(result: object) -> object:
 
 def _start_task(inv: Invocation, awaitable: Any) -> None:
     running[inv.stream] = inv
+    current.set(inv)
     asyncio._set_running_loop(loop)
     try:
         inv.task = asyncio.Task(_finish(inv, awaitable), loop=loop, eager_start=True)

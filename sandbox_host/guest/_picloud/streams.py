@@ -9,7 +9,7 @@ from typing import Any
 
 from _picloud import answers, failures, logs
 from _picloud.failures import AnswerError
-from _picloud.invocation import Invocation, Limits
+from _picloud.invocation import Foreground, Invocation, Limits
 from _picloud.outbox import DATA, END, FRAME_MAX, outbox
 
 
@@ -114,6 +114,7 @@ class Stepping:
         """Send the next chunk if there is credit; True when the stream has ended."""
         if not self._chunks.flush() or self.inv.credit <= 0:
             return False
+        Foreground.invocation = self.inv
         try:
             chunk = self._context.run(next, self._generator)
             self._chunks.put(chunk)
