@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import click
 
-from picloud import config
+from picloud import assets, config
 from picloud.errors import Expected, PiCloudError
+from picloud.setup.commands import StepFailedError
 
 
 def main() -> None:
@@ -18,8 +21,8 @@ def main() -> None:
     except Expected as fault:
         click.echo(fault.message, err=True)
         sys.exit(2)
-    except PiCloudError as fault:
-        click.echo(fault.message, err=True)
+    except (PiCloudError, StepFailedError) as fault:
+        click.echo(str(fault), err=True)
         sys.exit(1)
 
 
@@ -65,6 +68,63 @@ def show_config(as_json: bool) -> None:
         click.echo(json.dumps({"settings": rows(loaded), "warnings": loaded.warnings}, indent=2))
     else:
         click.echo(table(loaded), nl=False)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what is missing on this machine and which isolation layers are active."""
+    from picloud.doctor import examine
+
+    findings = examine(config.load().settings)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            mark = "ok     " if finding.ok else "MISSING"
+            click.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@cli.command()
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False), default="dist")
+def build(target: Path) -> None:
+    """Build one wheel that holds everything, into TARGET."""
+    from picloud.setup.wheel import build as build_wheel
+
+    click.echo(build_wheel(_checkout(), target))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> None:
+    """Run every check and test; with ARGUMENTS only pytest, which gets them."""
+    from picloud.setup.suite import run
+
+    sys.exit(0 if run(_checkout(), arguments) else 1)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure this machine against the promises and against rivals."""
+    from picloud.bench.main import main as run
+
+    sys.exit(run(list(arguments)))
+
+
+class CheckoutNeededError(Expected):
+    """This works in a checkout only, not from an installed wheel."""
+
+    code = "checkout_needed"
+
+
+def _checkout() -> Path:
+    root = assets.checkout()
+    if root is None:
+        raise CheckoutNeededError
+    return root
 
 
 if __name__ == "__main__":

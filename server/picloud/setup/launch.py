@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from picloud.setup import runner, steps
+from picloud.setup import browser, runner, steps
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _STATE: Final = _ROOT / ".picloud"
 _NEEDS_ALL: Final = frozenset({"up", "node", "manager", "test", "build", "bench"})
-_EXTRA_PACKAGES: Final = {"test": ("test",), "build": ("build",), "bench": ("bench",)}
+_EXTRA_PACKAGES: Final = {"test": ("test",), "build": ("build",)}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +43,8 @@ def _set_up(program: str, rest: Sequence[str], command: str) -> None:
         entry = str(Path(__file__).with_name("__main__.py"))
         os.execv(python, [python, "-I", entry, program, *rest])  # noqa: S606  # no shell wanted
     if command in _NEEDS_ALL:
-        _ensure(steps.checkout_steps(_ROOT))
+        extra = [browser.step(_ROOT)] if command == "test" else []
+        _ensure([*steps.checkout_steps(_ROOT), *extra])
 
 
 def _ensure(wanted: Sequence[steps.Step]) -> None:
