@@ -87,7 +87,7 @@ def test_list_of_apps_walks_every_page(pic: Pic, platform: FakePlatform) -> None
         None: connection({"name": "a", "createdAt": STAMP}, hasNextPage=True, endCursor="x"),
         "x": connection({"name": "b", "createdAt": STAMP}),
     }
-    platform.answers["apps"] = lambda info, first, after=None: pages[after]
+    platform.answers["apps"] = lambda info, after=None, **_: pages[after]
     names = [app["name"] for app in json.loads(pic("apps", "list", "--json").stdout)]
     assert names == ["a", "b"]
     assert f"b    {platform.url}/x/b" in pic("apps", "list").stdout

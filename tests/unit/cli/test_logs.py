@@ -20,7 +20,12 @@ class Log:
         self.asked: list[dict[str, Any]] = []
 
     def page(
-        self, info: object, last: int, before: str | None = None, level: str | None = None
+        self,
+        info: object,
+        last: int,
+        before: str | None = None,
+        level: str | None = None,
+        **_: object,
     ) -> dict[str, Any]:
         self.asked.append({"last": last, "before": before, "level": level})
         end = int(before) if before else self.count + 1

@@ -10,15 +10,15 @@ from picloud.cli.pic.credentials import Target
 from picloud.cli.pic.errors import CliError
 from picloud.cli.pic.transport import send
 
-_SECONDS: Final = 30.0
 _OLD_SCHEMA: Final = ("Cannot query field", "Unknown type", "Unknown argument", "Unknown field")
 
 
 class Client:
     """Runs operations on one platform as one user."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, seconds: float = 30.0) -> None:
         self.target = target
+        self._seconds = seconds
         self.url = target.url
 
     def execute(self, document: str, variables: Mapping[str, object] | None = None) -> Any:
@@ -38,7 +38,7 @@ class Client:
             headers["Authorization"] = f"Bearer {self.target.token}"
         body = json.dumps({"query": document, "variables": variables or {}}).encode()
         with send(
-            "POST", f"{self.url}/graphql", headers=headers, body=body, seconds=_SECONDS
+            "POST", f"{self.url}/graphql", headers=headers, body=body, seconds=self._seconds
         ) as answer:
             return self._data(answer.status, answer.body())
 

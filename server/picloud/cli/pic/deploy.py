@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import operations, output
+from picloud.cli.pic import operations, output, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import success
 from picloud.cli.pic.errors import CliError
@@ -17,7 +17,9 @@ from picloud.cli.pic.state import State
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--app", required=True, help="The app the script belongs to.")
+@click.option(
+    "--app", required=True, shell_complete=suggestions.apps, help="The app the script belongs to."
+)
 @click.option("--name", help="The script's name; else the file's, with - for _.")
 @output.json_option
 @click.pass_obj

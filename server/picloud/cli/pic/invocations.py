@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
-from picloud.cli.pic import operations, output
+from picloud.cli.pic import operations, output, suggestions
 from picloud.cli.pic.operations import Invocation
 from picloud.cli.pic.scripts import no_such_script
 from picloud.cli.pic.state import State, script_name
 
 
 @click.command()
-@click.argument("script", callback=script_name, metavar="APP/SCRIPT")
+@click.argument(
+    "script", callback=script_name, shell_complete=suggestions.scripts, metavar="APP/SCRIPT"
+)
 @click.option("-n", "count", type=click.IntRange(1, 100), default=20, show_default=True)
 @output.json_option
 @click.pass_obj

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import click
 
-from picloud.cli.pic import output
+from picloud.cli.pic import output, suggestions
 from picloud.cli.pic.addresses import path_form
 from picloud.cli.pic.errors import FAILED, CliError
 from picloud.cli.pic.state import State, script_name
@@ -23,7 +23,9 @@ _KEPT_IN_PATHS: Final = "/?&=%+:@!$'()*,;~-._[]"
 
 
 @click.command()
-@click.argument("script", callback=script_name, metavar="APP/SCRIPT")
+@click.argument(
+    "script", callback=script_name, shell_complete=suggestions.scripts, metavar="APP/SCRIPT"
+)
 @click.option("-X", "--request", "method", metavar="METHOD", help="GET, or POST with data.")
 @click.option("-d", "--data", metavar="DATA|@FILE|-", help="The body; - is standard input.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from picloud.cli.pic import operations, output
+from picloud.cli.pic import operations, output, suggestions
 from picloud.cli.pic.client import Client
 from picloud.cli.pic.operations import LogRecord
 from picloud.cli.pic.scripts import no_such_app, no_such_script
@@ -26,7 +26,9 @@ _COLOURS: Final = {
 
 
 @click.command()
-@click.argument("source", callback=log_source, metavar="APP/SCRIPT|APP")
+@click.argument(
+    "source", callback=log_source, shell_complete=suggestions.scripts, metavar="APP/SCRIPT|APP"
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--level", type=click.Choice(list(_COLOURS), case_sensitive=False))
 @click.option("-n", "count", type=click.IntRange(0, 10_000), default=20, show_default=True)

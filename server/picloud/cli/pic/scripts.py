@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import operations, output, paging
+from picloud.cli.pic import operations, output, paging, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import Client
 from picloud.cli.pic.errors import CliError
@@ -19,7 +19,7 @@ def scripts() -> None:
 
 
 @scripts.command("list")
-@click.option("--app", required=True, help="The app.")
+@click.option("--app", required=True, shell_complete=suggestions.apps, help="The app.")
 @output.json_option
 @click.pass_obj
 def list_scripts(state: State, app: str, as_json: bool) -> None:
@@ -80,7 +80,9 @@ def no_such_script(app: str, script: str) -> CliError:
 
 
 @click.command()
-@click.argument("script", callback=script_name, metavar="APP/SCRIPT")
+@click.argument(
+    "script", callback=script_name, shell_complete=suggestions.scripts, metavar="APP/SCRIPT"
+)
 @click.option("-n", "count", type=click.IntRange(1, 100), default=20, show_default=True)
 @output.json_option
 @click.pass_obj

@@ -24,11 +24,11 @@ class State:
         """The platform of this call."""
         return resolve(self.url, self.token)
 
-    def client(self) -> Client:
-        """A client for it."""
+    def client(self, seconds: float = 30.0) -> Client:
+        """A client for it that waits so long."""
         from picloud.cli.pic.client import Client  # `pic --help` must not pay for it
 
-        return Client(self.target())
+        return Client(self.target(), seconds)
 
 
 def script_name(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, str]:

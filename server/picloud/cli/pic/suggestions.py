@@ -1,0 +1,56 @@
+"""What the shell offers on Tab: names of apps and scripts, asked of the platform.
+
+A platform that does not answer offers nothing; it is never an error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from picloud.cli.pic import operations
+from picloud.cli.pic.errors import CliError
+from picloud.cli.pic.state import State
+
+_SECONDS: Final = 1.0
+
+
+def apps(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The apps that begin so."""
+    try:
+        return _apps(_state(context), incomplete)
+    except (CliError, click.BadParameter):
+        return []
+
+
+def scripts(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """`APP/` where several apps begin so, else the scripts of the only one."""
+    state = _state(context)
+    app, slash, beginning = incomplete.partition("/")
+    try:
+        if not slash:
+            found = _apps(state, app)
+            if len(found) != 1:
+                return [f"{name}/" for name in found]
+            [app] = found
+        return [f"{app}/{name}" for name in _scripts(state, app) if name.startswith(beginning)]
+    except (CliError, click.BadParameter):
+        return []
+
+
+def _state(context: click.Context) -> State:
+    given = context.find_root().params
+    return State(url=given.get("url") or None, token=given.get("token") or None)
+
+
+def _apps(state: State, beginning: str) -> list[str]:
+    page = state.client(seconds=_SECONDS).execute(operations.APPS, {"after": None})["apps"]
+    names = (edge["node"]["name"] for edge in page["edges"])
+    return [name for name in names if name.startswith(beginning)]
+
+
+def _scripts(state: State, app: str) -> list[str]:
+    variables = {"app": app, "after": None}
+    found = state.client(seconds=_SECONDS).execute(operations.SCRIPTS, variables)["app"]
+    return [edge["node"]["name"] for edge in found["scripts"]["edges"]] if found else []
