@@ -67,14 +67,21 @@ def measure(platform: Platform, seconds: float) -> list[Row]:
     time.sleep(_CALM)
     sockets = socket_directory(platform.pids())
     statements, used = asyncio.run(_window(sockets, seconds, lambda: _cpu(platform.pid)))
-    sizes = [procfs.pss(pid) / MB for pid in platform.pids()]
-    boxes = len(platform.sandboxes())
     percent = 100 * used / seconds
     return [
         row("idle/sql", statements.count, statements.note(seconds)),
         row("idle/cpu", percent, f"{1000 * used:.1f} ms of CPU in {seconds:.0f} s"),
-        row("idle/memory", sum(sizes), f"{len(sizes)} processes, {boxes} of them sandboxes"),
+        _memory(platform),
     ]
+
+
+def _memory(platform: Platform) -> Row:
+    try:
+        sizes = [procfs.pss(pid) / MB for pid in platform.pids()]
+    except PermissionError as fault:
+        return row("idle/memory", None, f"the memory of the sandboxes is hidden: {fault}")
+    boxes = len(platform.sandboxes())
+    return row("idle/memory", sum(sizes), f"{len(sizes)} processes, {boxes} of them sandboxes")
 
 
 def socket_directory(pids: list[int]) -> str:

@@ -142,6 +142,7 @@ def find(cache: Path, scratch: Path) -> Generator:
             [node, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
             cwd=home,
             check=True,
+            stdout=sys.stderr,
         )
     return Autocannon(node, entry, scratch)
 

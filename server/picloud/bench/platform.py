@@ -152,7 +152,9 @@ class Platform:
 
 
 def _program(pid: int) -> str:
+    """The name of a process's program. A jailed process hides its `exe` from all but root."""
     try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+        first = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0]
     except OSError:
         return ""
+    return os.path.basename(os.fsdecode(first))
