@@ -86,12 +86,19 @@ class Child:
 
     async def run(self) -> None:
         """Keep it alive; returns after `stop`, raises when it never got ready."""
+        try:
+            await self._keep_alive()
+        finally:
+            self.state = State.STOPPED
+            self._output.close()
+
+    async def _keep_alive(self) -> None:
         delay, tries = FIRST_DELAY, 0
         while not self._stop.is_set():
             began = time.monotonic()
             why = await self._once()
             if self._stop.is_set():
-                break
+                return
             tries += 1
             self._give_up_early(why, tries)
             if time.monotonic() - began >= STABLE_SECONDS:
@@ -101,8 +108,6 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), delay)
             delay = min(delay * 2, LAST_DELAY)
-        self.state = State.STOPPED
-        self._output.close()
 
     async def wait_ready(self) -> None:
         """Until it is ready for the first time."""
