@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 _PROTOCOL: Final = Subprotocol("graphql-transport-ws")
 _TIMEOUT: Final = 60.0  # seconds
 
-_SESSION: Final = """
+SESSION: Final = """
 mutation ($email: String!, $password: String!) {
   sessionCreate(input: {email: $email, password: $password}) {
     __typename
@@ -22,22 +22,22 @@ mutation ($email: String!, $password: String!) {
     ... on Error { code message }
   }
 }"""
-_APP: Final = """
+APP: Final = """
 mutation ($name: String!) {
   appCreate(input: {name: $name}) { __typename ... on Error { code message } }
 }"""
-_DEPLOY: Final = """
+DEPLOY: Final = """
 mutation ($app: String!, $name: String!, $source: String!, $filename: String!) {
   scriptDeploy(input: {app: $app, name: $name, source: $source, filename: $filename}) {
     __typename
     ... on Error { code message }
   }
 }"""
-_COLD: Final = """
+COLD: Final = """
 query ($app: String!, $name: String!) {
   script(app: $app, name: $name) { invocations(last: 1) { edges { node { cold } } } }
 }"""
-_LOG: Final = """
+LOG: Final = """
 subscription ($app: String!, $script: String!) {
   logRecordAppended(app: $app, script: $script) { logRecord { text } }
 }"""
@@ -61,21 +61,21 @@ class Api:
 
     def log_in(self, email: str, password: str) -> None:
         """Everything after this is done as this user."""
-        answer = self._mutate("sessionCreate", _SESSION, email=email, password=password)
+        answer = self._mutate("sessionCreate", SESSION, email=email, password=password)
         self._token = str(answer["token"])
 
     def create_app(self, name: str) -> None:
-        self._mutate("appCreate", _APP, name=name)
+        self._mutate("appCreate", APP, name=name)
 
     def deploy(self, app: str, name: str, source: str) -> None:
         """A new version serves from now on."""
         filename = f"{name}.py"
-        self._mutate("scriptDeploy", _DEPLOY, app=app, name=name, source=source, filename=filename)
+        self._mutate("scriptDeploy", DEPLOY, app=app, name=name, source=source, filename=filename)
 
     def was_cold(self, app: str, name: str) -> bool | None:
         """Whether a script's latest invocation found an empty pool; None before its record is
         written."""
-        data = self.query(_COLD, app=app, name=name)
+        data = self.query(COLD, app=app, name=name)
         edges = data["script"]["invocations"]["edges"]
         return bool(edges[0]["node"]["cold"]) if edges else None
 
@@ -114,7 +114,7 @@ class LogTail:
         self._socket = connect(address, subprotocols=[_PROTOCOL], proxy=None)
         self._send(type="connection_init", payload={"authorization": f"Bearer {token}"})
         self._expect("connection_ack")
-        payload = {"query": _LOG, "variables": variables}
+        payload = {"query": LOG, "variables": variables}
         self._send(id="1", type="subscribe", payload=payload)
 
     def __enter__(self) -> Self:
