@@ -30,6 +30,7 @@ LINK_CODES = {
     "interpreter_died",
 }
 CHECK_CODES = {"syntax_error", "entry_point_missing", "handler_invalid", "source_invalid"}
+GRAPHQL_CODES = {"unauthenticated", "bad_request", "internal"}
 INGRESS_CODES = {"not_found", "method_not_allowed", "timeout", "shutting_down", "sandbox_died"}
 
 
@@ -63,7 +64,9 @@ def test_every_error_of_the_server_is_documented() -> None:
     assert server_codes() - documented() == set()
 
 
-@pytest.mark.parametrize("codes", [LINK_CODES, CHECK_CODES, INGRESS_CODES, set(CLI_CODES)])
+@pytest.mark.parametrize(
+    "codes", [LINK_CODES, CHECK_CODES, GRAPHQL_CODES, INGRESS_CODES, set(CLI_CODES)]
+)
 def test_every_code_others_see_is_documented(codes: set[str]) -> None:
     assert codes - documented() == set()
 

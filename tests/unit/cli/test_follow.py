@@ -80,6 +80,14 @@ async def test_a_subscription_the_platform_completes_is_taken_up_again(
     assert (numbers, len(notices)) == ([1, 2], 1)
 
 
+async def test_a_fault_inside_the_platform_is_worth_another_try(platform: FakePlatform) -> None:
+    fault = {"message": "Something went wrong.", "extensions": {"code": "internal"}}
+    platform.tails = [[event(1), {"type": "error", "payload": [fault]}], [event(2)]]
+    numbers, notices = await tail(platform, until=2)
+    assert numbers == [1, 2]
+    assert "Something went wrong." in notices[0]
+
+
 async def test_an_event_that_could_not_be_emitted_is_asked_for_again(
     platform: FakePlatform,
 ) -> None:

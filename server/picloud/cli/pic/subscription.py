@@ -91,10 +91,10 @@ async def _events(socket: ClientConnection, target: Target) -> AsyncGenerator[An
             case "next":
                 payload = message["payload"]
                 if payload.get("errors"):
-                    raise graphql_error(target.url, payload["errors"][0])
+                    raise _failed(target, payload["errors"][0])
                 yield payload["data"]
             case "error":
-                raise graphql_error(target.url, message["payload"][0])
+                raise _failed(target, message["payload"][0])
             case "complete":
                 return
 
@@ -114,6 +114,12 @@ async def _receive(socket: ClientConnection, target: Target) -> dict[str, Any]:
 
 async def _send(socket: ClientConnection, message: Mapping[str, object]) -> None:
     await socket.send(json.dumps(message))
+
+
+def _failed(target: Target, error: Mapping[str, Any]) -> Exception:
+    failure = graphql_error(target.url, error)
+    # The platform's own fault, its database away for example, may be over at the next try.
+    return ConnectionLostError(failure.message) if failure.code == "internal" else failure
 
 
 def _closed(target: Target, exc: ConnectionClosed) -> Exception:
