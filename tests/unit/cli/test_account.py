@@ -65,6 +65,14 @@ def test_absent_password_is_asked_for_without_echo(pic_alone: Pic, platform: Fak
     assert "secret" not in result.output
 
 
+def test_everything_can_be_asked_for_and_stdout_stays_json(
+    pic_alone: Pic, platform: FakePlatform
+) -> None:
+    allow_log_in(platform)
+    result = pic_alone("login", platform.url, "--json", stdin="ada@example.org\nsecret\n")
+    assert json.loads(result.stdout)["url"] == platform.url
+
+
 def test_wrong_password_is_not_allowed_and_changes_nothing(
     pic_alone: Pic, platform: FakePlatform, config_home: Path
 ) -> None:

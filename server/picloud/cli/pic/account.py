@@ -16,11 +16,13 @@ from picloud.cli.pic.state import State
 
 @click.command()
 @click.argument("url")
-@click.option("--email", prompt=True, help="Asked for when absent.")
+@click.option("--email", help="Asked for when absent.")
 @click.option("--password", help="Asked for when absent.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @output.json_option
-def login(url: str, email: str, password: str | None, password_stdin: bool, as_json: bool) -> None:
+def login(
+    url: str, email: str | None, password: str | None, password_stdin: bool, as_json: bool
+) -> None:
     """Log in to the platform at URL and remember it.
 
     The session is kept in picloud/credentials.json in your configuration directory, readable by
@@ -28,6 +30,8 @@ def login(url: str, email: str, password: str | None, password_stdin: bool, as_j
     """
     server = credentials.normalise_url(url)
     _warn_if_open(server)
+    # Asked for on stderr: stdout is the result's.
+    email = email if email is not None else click.prompt("E-mail", err=True)
     payload = success(
         Client(Target(url=server, token=None)).execute_openly(
             operations.SESSION_CREATE,
