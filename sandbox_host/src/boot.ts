@@ -1,8 +1,11 @@
 /** Starts Pyodide: from a memory snapshot if there is one that fits, else from nothing. */
 
-import { describe } from "./describe.js";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { loadPyodide } from "pyodide";
 
+import { describe } from "./describe.js";
 import { type GuestFiles, readGuestBundle } from "./guest-files.js";
 import { paths } from "./paths.js";
 import type { EmscriptenModule, Interpreter, ModuleFactory } from "./pyodide-internals.js";
@@ -34,14 +37,16 @@ export async function boot(snapshotPath: string | null): Promise<Booted> {
 /** A full boot, with the guest installed and prepared; `forSnapshot` allows to make one of it. */
 export async function bootFully(forSnapshot: boolean): Promise<Interpreter> {
   const files = readGuestBundle();
-  const interpreter = (await loadPyodide({
+  const options = {
     ...baseOptions(),
+    createPyodideModule: await moduleFactory(),
     _makeSnapshot: forSnapshot,
-    fsInit: (fs, { sitePackages }) => {
+    fsInit: (fs: FileSystem, { sitePackages }: { readonly sitePackages: string }) => {
       installFiles(fs, sitePackages, files);
       return Promise.resolve();
     },
-  })) as unknown as Interpreter;
+  };
+  const interpreter = await load(options);
   interpreter.runPython("import _picloud.entry; _picloud.entry.prepare()");
   return interpreter;
 }
@@ -53,12 +58,16 @@ async function bootFromSnapshot(path: string): Promise<Interpreter> {
     const options = {
       ...baseOptions(),
       _loadSnapshot: new Uint8Array(0),
-      createPyodideModule: restoringFactory(await stockFactory(), file),
+      createPyodideModule: restoringFactory(await moduleFactory(), file),
     };
-    return (await loadPyodide(options as unknown as LoadOptions)) as unknown as Interpreter;
+    return await load(options);
   } finally {
     file.close();
   }
+}
+
+async function load(options: object): Promise<Interpreter> {
+  return (await loadPyodide(options as LoadOptions)) as unknown as Interpreter;
 }
 
 /** A snapshot file is named by its key; the one inside must be the same. */
@@ -68,10 +77,8 @@ function checkName(path: string, key: string): void {
   }
 }
 
-async function stockFactory(): Promise<ModuleFactory> {
-  const module = (await import("pyodide/pyodide.asm.mjs" as string)) as {
-    readonly default: ModuleFactory;
-  };
+async function moduleFactory(): Promise<ModuleFactory> {
+  const module = (await import(paths.pyodideModule)) as { readonly default: ModuleFactory };
   return module.default;
 }
 
@@ -79,6 +86,8 @@ async function stockFactory(): Promise<ModuleFactory> {
 function restoringFactory(factory: ModuleFactory, file: SnapshotFile): ModuleFactory {
   return async (settings) => {
     const module = await factory(settings);
+    // It holds the ten megabytes of the WebAssembly file, which nobody reads again.
+    delete module.instantiateWasm;
     module.API.restoreSnapshot = () => {
       growTo(module, file.description.memorySize);
       file.restore(module.HEAPU8);
@@ -101,6 +110,8 @@ function growTo(module: EmscriptenModule, size: number): void {
 function baseOptions(): LoadOptions {
   return {
     indexURL: paths.pyodideDir,
+    lockFileContents: lockFileWithoutPackages(),
+    packageBaseUrl: "file:///nowhere/",
     env: { HOME, LANG: "C.UTF-8" },
     enableRunUntilComplete: false,
     stdin: () => null,
@@ -111,6 +122,13 @@ function baseOptions(): LoadOptions {
       console.error(line);
     },
   };
+}
+
+/** Nothing is ever loaded from Pyodide's own distribution, and its list of packages is long. */
+function lockFileWithoutPackages(): string {
+  const text = readFileSync(join(paths.pyodideDir, "pyodide-lock.json"), "utf8");
+  const { info } = JSON.parse(text) as { readonly info: object };
+  return JSON.stringify({ info, packages: {} });
 }
 
 function installFiles(fs: FileSystem, root: string, files: GuestFiles): void {

@@ -6,3 +6,13 @@ export function describe(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)} ...` : text;
 }
+
+/** Ends the process on what nobody has caught, in one short line. */
+export function endOnUncaught(status: number): void {
+  const end = (error: unknown): void => {
+    process.stderr.write(`uncaught: ${describe(error)}\n`);
+    process.exit(status);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
+}

@@ -4,11 +4,12 @@ import { parseArgs } from "node:util";
 import { version as runtime } from "pyodide";
 
 import { boot } from "./boot.js";
-import { describe } from "./describe.js";
+import { describe, endOnUncaught } from "./describe.js";
 import { collectGarbage } from "./garbage.js";
 import { Sandbox } from "./sandbox.js";
 
 const started = performance.now();
+endOnUncaught(70);
 const { values } = parseArgs({
   options: { snapshot: { type: "string" }, fd: { type: "string", default: "3" } },
 });

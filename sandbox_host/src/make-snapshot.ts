@@ -8,10 +8,11 @@
 import { parseArgs } from "node:util";
 
 import { bootFully } from "./boot.js";
-import { describe } from "./describe.js";
+import { describe, endOnUncaught } from "./describe.js";
 import { writeSnapshot } from "./snapshot-file.js";
 import { snapshotKey } from "./snapshot-key.js";
 
+endOnUncaught(70);
 const { values } = parseArgs({
   options: { key: { type: "boolean", default: false }, out: { type: "string" } },
 });

@@ -8,6 +8,7 @@ export interface EmscriptenModule {
   readonly HEAPU32: Uint32Array;
   readonly memory: LinearMemory;
   readonly API: InternalApi;
+  instantiateWasm?: unknown;
   _malloc(size: number): number;
 }
 

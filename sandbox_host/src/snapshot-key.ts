@@ -11,10 +11,10 @@ const FORMAT = 1;
 
 const FILES = [
   join(paths.pyodideDir, "pyodide.asm.wasm"),
-  join(paths.pyodideDir, "pyodide.asm.mjs"),
   join(paths.pyodideDir, "pyodide.mjs"),
   join(paths.pyodideDir, "python_stdlib.zip"),
   paths.guestBundle,
+  paths.pyodideModule,
 ];
 
 /** Reads some 14 MB; the host itself compares with the key its snapshot is named by. */
