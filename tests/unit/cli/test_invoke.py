@@ -79,6 +79,21 @@ def test_malformed_headers_are_usage_errors(pic: Pic, header: str) -> None:
     assert pic("invoke", "demo/hello", "-H", header).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments", [("-X", "GE T"), ("-X", "GET\r\nx: y"), ("-H", "a b: c"), ("-H", "a: \u6f22")]
+)
+def test_what_http_can_not_carry_is_a_usage_error(pic: Pic, arguments: tuple[str, str]) -> None:
+    result = pic("invoke", "demo/hello", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_odd_names_and_bytes_are_sent_as_they_are(pic: Pic, platform: FakePlatform) -> None:
+    assert pic("invoke", "d mo/h?llo", "-d", "\udcff").exit_code == 1
+    request, body = platform.requests[0]
+    assert request.scope["raw_path"] == b"/x/d%20mo/h%3Fllo"
+    assert body == b"\xff"
+
+
 def test_include_and_verbose_write_to_stderr(pic: Pic) -> None:
     short = pic("invoke", "demo/hello", "-i").stderr
     assert short == f"< 200 invocation {ID['picloud-invocation-id']}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from picloud.cli.pic.errors import FAILED, CliError
 from picloud.cli.pic.state import State, script_name
 from picloud.cli.pic.transport import Answer, send
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEPT_IN_PATHS: Final = "/?&=%+:@!$'()*,;~-._[]"
 
 
@@ -52,9 +54,11 @@ def invoke(
     Your log-in is not sent along: scripts never see it. The exit code is 1 for a status of 400
     or more.
     """
-    url = _address(path_form(state.target().url, *script), rest)
+    url = _address(path_form(state.target().url, *map(quote, script)), rest)
     body = None if data is None else _body(data)
     verb = (method or ("GET" if body is None else "POST")).upper()
+    if not _TOKEN.fullmatch(verb):
+        raise click.BadParameter(f"{verb!r} is no method", param_hint="-X")
     sent = _headers(headers, body)
     if verbose:
         _show(">", f"{verb} {url}", sent.items())
@@ -81,7 +85,7 @@ def _body(data: str) -> bytes:
     if data == "-":
         return sys.stdin.buffer.read()
     if not data.startswith("@"):
-        return data.encode()
+        return data.encode("utf-8", "surrogateescape")
     try:
         return Path(data[1:]).read_bytes()
     except OSError as exc:
@@ -94,7 +98,7 @@ def _headers(given: tuple[str, ...], body: bytes | None) -> dict[str, str]:
     headers: dict[str, str] = {}
     for text in given:
         name, colon, value = text.partition(":")
-        if not colon or not name.strip() or "\n" in text or "\r" in text:
+        if not colon or not _TOKEN.fullmatch(name.strip()) or "\n" in text or "\r" in text:
             raise click.BadParameter(f"{text!r} is not 'Name: value'.", param_hint="-H")
         key = name.strip().lower()
         headers[key] = ", ".join(filter(None, [headers.get(key), value.strip()]))

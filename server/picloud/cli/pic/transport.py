@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import click
+
 from picloud.cli.pic.credentials import is_loopback
 from picloud.cli.pic.errors import CliError
 
@@ -76,6 +78,8 @@ def send(
         response = _opener(parts.hostname or "").open(request, timeout=seconds)
     except (OSError, http.client.HTTPException) as exc:
         raise unreachable(f"{parts.scheme}://{parts.netloc}", exc) from exc
+    except ValueError as exc:  # a method or a header that HTTP can't carry
+        raise click.UsageError(f"This can't be sent: {exc}.") from exc
     with response:
         yield Answer(response)
 
