@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
-from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
+from strawberry.types.nodes import SelectedField, Selection
 
 from picloud.domain.page import DEFAULT_PAGE, MAX_PAGE, Page, PageRequest, page_size
 from picloud.manager.graphql.context import Info
@@ -116,8 +116,6 @@ def _has(selections: list[Selection], name: str) -> bool:
         if isinstance(selection, SelectedField):
             if selection.name == name:
                 return True
-        elif isinstance(selection, FragmentSpread | InlineFragment) and _has(
-            selection.selections, name
-        ):
+        elif _has(selection.selections, name):
             return True
     return False

@@ -1,7 +1,7 @@
 """Opaque cursors: a kind and a sort key, as base64url of JSON.
 
-A cursor of another list, or one that was tampered with, is `InvalidInput`: every part is checked for
-its type and range before it comes near a statement.
+A cursor of another list, or one that was tampered with, is `InvalidInput`: every part is checked
+for its type and range before it comes near a statement.
 """
 
 from __future__ import annotations

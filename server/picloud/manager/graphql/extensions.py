@@ -29,7 +29,7 @@ MAX_TOKENS: Final = 2_000
 class Identify(SchemaExtension):
     """Finds out who asks. Who has no session may log in, and can't look around."""
 
-    async def on_operation(self) -> AsyncIterator[None]:  # type: ignore[override] # either is fine
+    async def on_operation(self) -> AsyncIterator[None]:
         """Before anything is parsed."""
         context: Context = self.execution_context.context
         await context.identify()
@@ -49,33 +49,44 @@ class Errors(MaskErrors):
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         context = self.execution_context.context
         anonymous = isinstance(context, Context) and context.actor is None
-        return [show(error, anonymous=anonymous) for error in errors]
+        if anonymous and any(_is_about_the_query(error) for error in errors):
+            return [_log_in_first()]
+        return [show(error) for error in errors]
 
 
-def show(error: GraphQLError, *, anonymous: bool) -> GraphQLError:
+def show(error: GraphQLError) -> GraphQLError:
     """What the client gets to see of an error."""
+    cause = _cause(error)
+    if isinstance(cause, Expected):
+        return _with_code(error, cause.code, cause.message)
+    if cause is None:
+        return _with_code(error, "bad_request", error.message)
+    incident = secrets.token_hex(8)
+    logger.error(
+        "unexpected error in a resolver",
+        extra={"incident": incident, "path": error.path},
+        exc_info=cause,
+    )
+    message = f"Something went wrong on our side. The log has it as incident {incident}."
+    return _with_code(error, "internal", message, incident=incident)
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    if isinstance(cause, Expected):
-        return _with_code(error, cause.code, cause.message)
-    if cause is not None:
-        incident = secrets.token_hex(8)
-        logger.error(
-            "unexpected error in a resolver",
-            extra={"incident": incident, "path": error.path},
-            exc_info=cause,
-        )
-        message = f"Something went wrong on our side. The log has it as incident {incident}."
-        return _with_code(error, "internal", message, incident=incident)
-    if "code" in (error.extensions or {}):
-        return error
-    if anonymous and error.path is None:
-        return GraphQLError(
-            "Log in first: send a session token. The query is not valid without one.",
-            extensions={"code": "unauthenticated"},
-        )
-    return _with_code(error, "bad_request", error.message)
+    return cause
+
+
+def _is_about_the_query(error: GraphQLError) -> bool:
+    return error.path is None and _cause(error) is None
+
+
+def _log_in_first() -> GraphQLError:
+    return GraphQLError(
+        "Log in first: send a session token. The query is not valid without one.",
+        extensions={"code": "unauthenticated"},
+    )
 
 
 def _with_code(error: GraphQLError, code: str, message: str, **more: str) -> GraphQLError:
@@ -90,8 +101,8 @@ def _with_code(error: GraphQLError, code: str, message: str, **more: str) -> Gra
 
 
 EXTENSIONS: Final = (
-    lambda: Errors(),
-    lambda: Identify(),
+    Errors,
+    Identify,
     lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
     lambda: QueryDepthLimiter(max_depth=MAX_DEPTH),
     lambda: MaxAliasesLimiter(max_alias_count=MAX_ALIASES),

@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from picloud.manager.deploys import Upload
+from picloud.manager.graphql import fields
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.errors import (
     InvalidCredentialsError,
@@ -112,7 +113,7 @@ ScriptDeployPayload = Annotated[
 class Mutation:
     """One field for each thing somebody does."""
 
-    @strawberry.mutation(description="Log in. A browser also gets a cookie.")
+    @fields.mutation(description="Log in. A browser also gets a cookie.")
     async def session_create(
         self,
         info: Info,
@@ -128,7 +129,7 @@ class Mutation:
             user=UserView(user=login.user),
         )
 
-    @strawberry.mutation(description="Log out: the session's token is worth nothing any more.")
+    @fields.mutation(description="Log out: the session's token is worth nothing any more.")
     async def session_delete(self, info: Info) -> SessionDeletePayload:
         """End the session."""
         context = info.context
@@ -136,7 +137,7 @@ class Mutation:
         clear_cookie(context)
         return SessionDeletePayload(ended_at=ended_at)
 
-    @strawberry.mutation(description="Create an app. You become its owner.")
+    @fields.mutation(description="Create an app. You become its owner.")
     async def app_create(
         self,
         info: Info,
@@ -146,7 +147,7 @@ class Mutation:
         app = await info.context.services.apps.create(info.context.require_actor(), name=input.name)
         return AppCreateSuccess(app=AppView(app=app))
 
-    @strawberry.mutation(
+    @fields.mutation(
         description="Make a source the next version of a script and let it serve. Whatever fails, "
         "the version that served goes on serving."
     )

@@ -8,12 +8,14 @@ from uuid import UUID
 
 import strawberry
 
+from picloud.manager.graphql import fields
+
 
 @strawberry.interface(description="An object that can be fetched again by its id.")
 class Node:
     """Each implementation gives its key."""
 
-    @strawberry.field(description="The object's id; opaque, for `node(id:)`.")
+    @fields.field(description="The object's id; opaque, for `node(id:)`.")
     def id(self) -> strawberry.ID:
         """Type and key in one."""
         return strawberry.ID(encode_id(_type_name(type(self)), self.key()))

@@ -9,6 +9,7 @@ import strawberry
 
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.user import User
+from picloud.manager.graphql import fields
 from picloud.manager.graphql.enums import InstanceRole
 from picloud.manager.graphql.nodes import Node
 
@@ -23,17 +24,17 @@ class UserView(Node):
         """The user's id."""
         return self.user.id
 
-    @strawberry.field(description="The e-mail address, lower case.")
+    @fields.field(description="The e-mail address, lower case.")
     def email(self) -> str:
         """The log-in name."""
         return self.user.email
 
-    @strawberry.field(description="What the user is to the instance.")
+    @fields.field(description="What the user is to the instance.")
     def role(self) -> InstanceRole:
         """Admin or member."""
         return InstanceRole[self.user.role.name]
 
-    @strawberry.field(description="When the user was created.")
+    @fields.field(description="When the user was created.")
     def created_at(self) -> datetime:
         """The moment."""
         return self.user.created_at
@@ -56,22 +57,22 @@ class ClusterNodeView(Node):
         """The node's id."""
         return self.cluster_node.id
 
-    @strawberry.field(description="The node's number within the cluster.")
+    @fields.field(description="The node's number within the cluster.")
     def number(self) -> int:
         """From 1."""
         return self.cluster_node.number
 
-    @strawberry.field(description="The machine's name.")
+    @fields.field(description="The machine's name.")
     def name(self) -> str:
         """For people."""
         return self.cluster_node.name
 
-    @strawberry.field(description="When the node last started.")
+    @fields.field(description="When the node last started.")
     def started_at(self) -> datetime:
         """The moment."""
         return self.cluster_node.started_at
 
-    @strawberry.field(description="The isolation layers that are active, by name.")
+    @fields.field(description="The isolation layers that are active, by name.")
     def isolation(self) -> list[IsolationLayer]:
         """What keeps scripts apart."""
         layers = self.cluster_node.isolation.items()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from picloud.manager.graphql import cursors
+from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.connection import (
     After,
     Before,
@@ -31,24 +31,24 @@ NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that 
 class Query:
     """The roots."""
 
-    @strawberry.field(description="Who is asking.")
+    @fields.field(description="Who is asking.")
     async def viewer(self, info: Info) -> Viewer:
         """The actor."""
         return Viewer(user=UserView(user=info.context.require_actor().user))
 
-    @strawberry.field(description="Any object by its id; null if you may not see it.")
+    @fields.field(description="Any object by its id; null if you may not see it.")
     async def node(self, info: Info, id: NodeId) -> Node | None:
         """The second front door, with the same guard."""
         info.context.require_actor()
         return await fetch(info, id)
 
-    @strawberry.field(description="An app by name; null if you may not see it.")
+    @fields.field(description="An app by name; null if you may not see it.")
     async def app(self, info: Info, name: AppName) -> AppView | None:
         """One app."""
         app = await info.context.reading.app_named(name)
         return AppView(app=app) if app else None
 
-    @strawberry.field(description="The apps you may see, by name.")
+    @fields.field(description="The apps you may see, by name.")
     async def apps(
         self,
         info: Info,
@@ -64,14 +64,14 @@ class Query:
             page, cursors.BY_NAME, key=lambda app: app.name, view=lambda app: AppView(app=app)
         )
 
-    @strawberry.field(description="A script by name; null if you may not see it.")
+    @fields.field(description="A script by name; null if you may not see it.")
     async def script(self, info: Info, app: AppName, name: ScriptName) -> ScriptView | None:
         """One script."""
         owner = await info.context.reading.app_named(app)
         script = await info.context.reading.script_named(owner, name) if owner else None
         return ScriptView.of(script) if script else None
 
-    @strawberry.field(description="The machines that run scripts, by number.")
+    @fields.field(description="The machines that run scripts, by number.")
     async def cluster_nodes(
         self,
         info: Info,

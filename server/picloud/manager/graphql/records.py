@@ -14,7 +14,7 @@ from picloud.domain.log_record import LogLevel as DomainLevel
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, PageRequest
 from picloud.domain.script import Script
-from picloud.manager.graphql import cursors
+from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.connection import (
     After,
     Before,
@@ -55,19 +55,19 @@ class InvocationView(Node):
         """The invocation's id."""
         return self.invocation.id
 
-    @strawberry.field(
+    @fields.field(
         description="The UUID that answers carry in `picloud-invocation-id` and people quote."
     )
     def invocation_id(self) -> str:
         """The id for people."""
         return str(self.invocation.id)
 
-    @strawberry.field(description="The script that ran; null if it is gone.")
+    @fields.field(description="The script that ran; null if it is gone.")
     async def script(self, info: Info) -> LazyScript | None:
         """The script."""
         return await script_or_none(info, self.invocation.script_id)
 
-    @strawberry.field(description="The version that ran; null if it is gone.")
+    @fields.field(description="The version that ran; null if it is gone.")
     async def version(self, info: Info) -> LazyVersion | None:
         """The version."""
         from picloud.manager.graphql.scripts import VersionView
@@ -75,62 +75,62 @@ class InvocationView(Node):
         version = await info.context.reading.version(self.invocation.version_id)
         return VersionView.of(version) if version else None
 
-    @strawberry.field(description="Why it started.")
+    @fields.field(description="Why it started.")
     def trigger(self) -> TriggerKind:
         """The trigger."""
         return TriggerKind[self.invocation.trigger.name]
 
-    @strawberry.field(description="How it ended.")
+    @fields.field(description="How it ended.")
     def outcome(self) -> InvocationOutcome:
         """The outcome."""
         return InvocationOutcome[self.invocation.outcome.name]
 
-    @strawberry.field(description="The request's method.")
+    @fields.field(description="The request's method.")
     def method(self) -> str:
         """The method."""
         return self.invocation.method
 
-    @strawberry.field(description="The request's path within the app.")
+    @fields.field(description="The request's path within the app.")
     def path(self) -> str:
         """The path."""
         return self.invocation.path
 
-    @strawberry.field(description="The status that was answered; null if nobody got an answer.")
+    @fields.field(description="The status that was answered; null if nobody got an answer.")
     def status(self) -> int | None:
         """The status."""
         return self.invocation.status
 
-    @strawberry.field(description="When it started.")
+    @fields.field(description="When it started.")
     def started_at(self) -> datetime:
         """The moment."""
         return self.invocation.started_at
 
-    @strawberry.field(description="How long the script ran, in milliseconds.")
+    @fields.field(description="How long the script ran, in milliseconds.")
     def duration_ms(self) -> float:
         """The duration."""
         return self.invocation.duration_us / 1000
 
-    @strawberry.field(description="How long it waited for a sandbox, in milliseconds.")
+    @fields.field(description="How long it waited for a sandbox, in milliseconds.")
     def queue_ms(self) -> float:
         """The wait."""
         return self.invocation.queue_us / 1000
 
-    @strawberry.field(description="Whether a sandbox had to be started for it.")
+    @fields.field(description="Whether a sandbox had to be started for it.")
     def cold(self) -> bool:
         """A cold start."""
         return self.invocation.cold
 
-    @strawberry.field(description="What went wrong, as a code; null if nothing did.")
+    @fields.field(description="What went wrong, as a code; null if nothing did.")
     def error_code(self) -> str | None:
         """The code."""
         return self.invocation.error_code
 
-    @strawberry.field(description="What went wrong, in words; null if nothing did.")
+    @fields.field(description="What went wrong, in words; null if nothing did.")
     def error(self) -> str | None:
         """The words."""
         return self.invocation.error
 
-    @strawberry.field(description="What the invocation logged, in its order.")
+    @fields.field(description="What the invocation logged, in its order.")
     async def log_records(
         self,
         info: Info,
@@ -166,40 +166,38 @@ class LogRecordView:
         """The view of a record."""
         return cls(record=record)
 
-    @strawberry.field(
-        description="The invocation's UUID; null for what was logged during the import."
-    )
+    @fields.field(description="The invocation's UUID; null for what was logged during the import.")
     def invocation_id(self) -> str | None:
         """The id for people."""
         invocation_id = self.record.invocation_id
         return None if invocation_id is None else str(invocation_id)
 
-    @strawberry.field(description="The record's place within its invocation.")
+    @fields.field(description="The record's place within its invocation.")
     def number(self) -> int:
         """The number."""
         return self.record.number
 
-    @strawberry.field(description="How much it matters.")
+    @fields.field(description="How much it matters.")
     def level(self) -> LogLevel:
         """The level."""
         return LogLevel[DomainLevel.at_most(self.record.level).name]
 
-    @strawberry.field(description="Where it came from.")
+    @fields.field(description="Where it came from.")
     def stream(self) -> LogStream:
         """The stream."""
         return LogStream[self.record.stream.name]
 
-    @strawberry.field(description="When the script logged it.")
+    @fields.field(description="When the script logged it.")
     def logged_at(self) -> datetime:
         """The moment."""
         return self.record.logged_at
 
-    @strawberry.field(description="The line; a traceback is one record of several lines.")
+    @fields.field(description="The line; a traceback is one record of several lines.")
     def text(self) -> str:
         """The text."""
         return self.record.text
 
-    @strawberry.field(description="The script that logged it; null if it is gone.")
+    @fields.field(description="The script that logged it; null if it is gone.")
     async def script(self, info: Info) -> LazyScript | None:
         """The script."""
         return await script_or_none(info, self.record.script_id)

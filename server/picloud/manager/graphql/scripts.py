@@ -10,7 +10,7 @@ import strawberry
 from picloud.domain.app import App
 from picloud.domain.failures import NotFound
 from picloud.domain.script import Deployment, Route, Script, Version
-from picloud.manager.graphql import cursors
+from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.connection import (
     After,
     Before,
@@ -43,22 +43,22 @@ class AppView(Node):
         """The app's id."""
         return self.app.id
 
-    @strawberry.field(description="The app's name, also its host name: `{name}.localhost`.")
+    @fields.field(description="The app's name, also its host name: `{name}.localhost`.")
     def name(self) -> str:
         """A DNS label."""
         return self.app.name
 
-    @strawberry.field(description="Where the app answers.")
+    @fields.field(description="Where the app answers.")
     def url(self, info: Info) -> str:
         """The path form."""
         return info.context.services.urls.app(self.app.name)
 
-    @strawberry.field(description="When the app was created.")
+    @fields.field(description="When the app was created.")
     def created_at(self) -> datetime:
         """The moment."""
         return self.app.created_at
 
-    @strawberry.field(description="The app's scripts, by name.")
+    @fields.field(description="The app's scripts, by name.")
     async def scripts(
         self,
         info: Info,
@@ -72,7 +72,7 @@ class AppView(Node):
         page = await info.context.reading.list_scripts(self.app, request)
         return connect(page, cursors.BY_NAME, key=lambda script: script.name, view=ScriptView.of)
 
-    @strawberry.field(description="Finished invocations of all scripts, oldest first.")
+    @fields.field(description="Finished invocations of all scripts, oldest first.")
     async def invocations(
         self,
         info: Info,
@@ -85,7 +85,7 @@ class AppView(Node):
         request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
         return await invocations_of(info, self.app, request)
 
-    @strawberry.field(description="Log records of all scripts, oldest first.")
+    @fields.field(description="Log records of all scripts, oldest first.")
     async def log_records(
         self,
         info: Info,
@@ -115,12 +115,12 @@ class ScriptView(Node):
         """The script's id."""
         return self.script.id
 
-    @strawberry.field(description="The script's name, unique within its app.")
+    @fields.field(description="The script's name, unique within its app.")
     def name(self) -> str:
         """A DNS label."""
         return self.script.name
 
-    @strawberry.field(description="The app it belongs to.")
+    @fields.field(description="The app it belongs to.")
     async def app(self, info: Info) -> AppView:
         """The app."""
         app = await info.context.reading.app(self.script.app_id)
@@ -128,7 +128,7 @@ class ScriptView(Node):
             raise NotFound(kind="app")
         return AppView(app=app)
 
-    @strawberry.field(description="Where the script answers: its first route.")
+    @fields.field(description="Where the script answers: its first route.")
     async def url(self, info: Info) -> str | None:
         """Null when no route leads here."""
         routes = await info.context.reading.routes(self.script)
@@ -137,24 +137,24 @@ class ScriptView(Node):
             return None
         return info.context.services.urls.route(app.name, routes[0].pattern)
 
-    @strawberry.field(description="When the script was created.")
+    @fields.field(description="When the script was created.")
     def created_at(self) -> datetime:
         """The moment."""
         return self.script.created_at
 
-    @strawberry.field(description="The version that serves; null before the first deployment.")
+    @fields.field(description="The version that serves; null before the first deployment.")
     async def active_version(self, info: Info) -> VersionView | None:
         """What answers now."""
         version = await info.context.reading.active_version(self.script)
         return VersionView.of(version) if version else None
 
-    @strawberry.field(description="The routes that lead to the script.")
+    @fields.field(description="The routes that lead to the script.")
     async def routes(self, info: Info) -> list[RouteView]:
         """All of them."""
         routes = await info.context.reading.routes(self.script)
         return [RouteView(route=route, app_id=self.script.app_id) for route in routes]
 
-    @strawberry.field(description="The script's versions, by number.")
+    @fields.field(description="The script's versions, by number.")
     async def versions(
         self,
         info: Info,
@@ -172,7 +172,7 @@ class ScriptView(Node):
             page, cursors.BY_NUMBER, key=lambda version: version.number, view=VersionView.of
         )
 
-    @strawberry.field(description="The script's deployments, oldest first.")
+    @fields.field(description="The script's deployments, oldest first.")
     async def deployments(
         self,
         info: Info,
@@ -188,7 +188,7 @@ class ScriptView(Node):
             page, cursors.BY_ID, key=lambda deployment: deployment.id, view=DeploymentView.of
         )
 
-    @strawberry.field(description="Finished invocations of this script, oldest first.")
+    @fields.field(description="Finished invocations of this script, oldest first.")
     async def invocations(
         self,
         info: Info,
@@ -201,7 +201,7 @@ class ScriptView(Node):
         request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
         return await invocations_of(info, self.script, request)
 
-    @strawberry.field(description="Log records of this script, oldest first.")
+    @fields.field(description="Log records of this script, oldest first.")
     async def log_records(
         self,
         info: Info,
@@ -231,57 +231,57 @@ class VersionView(Node):
         """The version's id."""
         return self.version.id
 
-    @strawberry.field(description="1, 2, 3 … within the script.")
+    @fields.field(description="1, 2, 3 … within the script.")
     def number(self) -> int:
         """The number."""
         return self.version.number
 
-    @strawberry.field(description="What identifies the source: `sha256:` and hex digits.")
+    @fields.field(description="What identifies the source: `sha256:` and hex digits.")
     def digest(self) -> str:
         """The digest."""
         return f"sha256:{self.version.source_digest.hex()}"
 
-    @strawberry.field(description="The name the source has in tracebacks.")
+    @fields.field(description="The name the source has in tracebacks.")
     def filename(self) -> str:
         """The name."""
         return self.version.filename
 
-    @strawberry.field(description="The source, as it was uploaded.")
+    @fields.field(description="The source, as it was uploaded.")
     async def source(self, info: Info) -> str:
         """The source."""
         return await info.context.reading.source(self.version)
 
-    @strawberry.field(description="What the platform can call: `handler`, `app`, …")
+    @fields.field(description="What the platform can call: `handler`, `app`, …")
     def entry_points(self) -> list[str]:
         """The names."""
         return list(self.version.entry_points)
 
-    @strawberry.field(description="How it is called: `sync`, `async`, `generator`, `asgi`, `wsgi`.")
+    @fields.field(description="How it is called: `sync`, `async`, `generator`, `asgi`, `wsgi`.")
     def kind(self) -> str:
         """The kind."""
         return self.version.kind
 
-    @strawberry.field(description="The runtime it was checked with.")
+    @fields.field(description="The runtime it was checked with.")
     def runtime(self) -> str:
         """The runtime."""
         return self.version.runtime
 
-    @strawberry.field(description="What one invocation may use.")
+    @fields.field(description="What one invocation may use.")
     def limits(self) -> Limits:
         """The limits."""
         return Limits(timeout_ms=self.version.timeout_ms, memory_mb=self.version.memory_mb)
 
-    @strawberry.field(description="When it was deployed first.")
+    @fields.field(description="When it was deployed first.")
     def created_at(self) -> datetime:
         """The moment."""
         return self.version.created_at
 
-    @strawberry.field(description="Who deployed it first; null if that user is gone.")
+    @fields.field(description="Who deployed it first; null if that user is gone.")
     async def created_by(self, info: Info) -> UserView | None:
         """The author."""
         return await author_of(info, self.version.created_by)
 
-    @strawberry.field(description="The script it is a version of.")
+    @fields.field(description="The script it is a version of.")
     async def script(self, info: Info) -> ScriptView:
         """The script."""
         return await script_of(info, self.version.script_id)
@@ -312,7 +312,7 @@ class DeploymentView(Node):
         """The deployment's id."""
         return self.deployment.id
 
-    @strawberry.field(description="The version that was to serve.")
+    @fields.field(description="The version that was to serve.")
     async def version(self, info: Info) -> VersionView:
         """The version."""
         version = await info.context.reading.version(self.deployment.version_id)
@@ -320,12 +320,12 @@ class DeploymentView(Node):
             raise NotFound(kind="version")
         return VersionView.of(version)
 
-    @strawberry.field(description="When.")
+    @fields.field(description="When.")
     def created_at(self) -> datetime:
         """The moment."""
         return self.deployment.created_at
 
-    @strawberry.field(description="By whom; null if that user is gone.")
+    @fields.field(description="By whom; null if that user is gone.")
     async def created_by(self, info: Info) -> UserView | None:
         """The user."""
         return await author_of(info, self.deployment.created_by)
@@ -338,17 +338,17 @@ class RouteView:
     route: strawberry.Private[Route]
     app_id: strawberry.Private[UUID]
 
-    @strawberry.field(description="The method; null: any.")
+    @fields.field(description="The method; null: any.")
     def method(self) -> str | None:
         """The method."""
         return self.route.method
 
-    @strawberry.field(description="`/exact`, `/{param}`, `/{rest...}`, within the app.")
+    @fields.field(description="`/exact`, `/{param}`, `/{rest...}`, within the app.")
     def pattern(self) -> str:
         """The pattern."""
         return self.route.pattern
 
-    @strawberry.field(description="Where the route answers, with the pattern as it is.")
+    @fields.field(description="Where the route answers, with the pattern as it is.")
     async def url(self, info: Info) -> str:
         """The address."""
         app = await info.context.reading.app(self.app_id)

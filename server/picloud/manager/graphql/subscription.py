@@ -12,7 +12,7 @@ from picloud.domain.failures import FieldFault, InvalidInput
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.script import Script
-from picloud.manager.graphql import cursors
+from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.query import AppName
 from picloud.manager.graphql.records import InvocationView, Level, LogRecordView, threshold
@@ -51,7 +51,7 @@ class InvocationFinished:
 class Subscription:
     """Tails: nothing is lost or repeated between a cursor and what comes after it."""
 
-    @strawberry.subscription(description="The log of an app as it is written.")
+    @fields.subscription(description="The log of an app as it is written.")
     async def log_record_appended(
         self,
         info: Info,
@@ -77,7 +77,7 @@ class Subscription:
                     log_record=LogRecordView.of(seen.record),
                 )
 
-    @strawberry.subscription(description="The invocations of an app as they end.")
+    @fields.subscription(description="The invocations of an app as they end.")
     async def invocation_finished(
         self, info: Info, app: AppName, script: OnlyScript = None, after: From = None
     ) -> AsyncIterator[InvocationFinished]:

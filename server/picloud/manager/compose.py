@@ -1,0 +1,90 @@
+"""The manager's parts and their lifetimes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+
+from picloud.config import Settings
+from picloud.domain.ids import IdMaker
+from picloud.manager.accounts import Accounts, OwnerCreated
+from picloud.manager.apps import Apps
+from picloud.manager.clock import utc_now
+from picloud.manager.deploys import DeployLimits, Deploys
+from picloud.manager.graphql.context import Services
+from picloud.manager.passwords import Passwords
+from picloud.manager.source_checks import SourceChecks
+from picloud.manager.tails import Hub
+from picloud.manager.urls import Urls
+from picloud.store.database import connect, make_pool
+from picloud.store.migrate import migrate
+
+NAME = "picloud manager"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manager:
+    """A manager that is up: its use cases, and the owner if this start created one."""
+
+    services: Services
+    owner: OwnerCreated | None
+
+
+async def prepare_database(dsn: str) -> None:
+    """Bring the schema up to date."""
+    db = await connect(dsn, name=f"{NAME} migrations")
+    try:
+        await migrate(db)
+    finally:
+        await db.close()
+
+
+@contextlib.asynccontextmanager
+async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
+    """Migrate, open, create the owner at the first start; close it all at the end."""
+    await prepare_database(dsn)
+    passwords = Passwords()
+    ids = IdMaker()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(passwords.close)
+        pool = await stack.enter_async_context(make_pool(dsn, name=NAME))
+        accounts = Accounts(pool=pool, passwords=passwords, ids=ids, clock=utc_now)
+        checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
+        limits = DeployLimits(
+            source_bytes=settings.source_bytes,
+            timeout_ms=settings.default_timeout_ms,
+            memory_mb=settings.default_memory_mb,
+        )
+        hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
+        services = Services(
+            pool=pool,
+            accounts=accounts,
+            apps=Apps(pool=pool, ids=ids, clock=utc_now),
+            deploys=Deploys(pool=pool, checks=checks, ids=ids, clock=utc_now, limits=limits),
+            hub=hub,
+            urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),
+        )
+        await checks.forget_abandoned()
+        owner = await _owner(accounts, settings)
+        await stack.enter_async_context(_running(hub))
+        yield Manager(services=services, owner=owner)
+
+
+@contextlib.asynccontextmanager
+async def _running(hub: Hub) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(hub.run(), name="tails")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _owner(accounts: Accounts, settings: Settings) -> OwnerCreated | None:
+    password = settings.owner_password
+    return await accounts.ensure_owner(
+        email=settings.owner_email, password=None if password is None else password.reveal()
+    )
