@@ -59,6 +59,7 @@ class ChildSpec:
     hurry_signal: signal.Signals = signal.SIGKILL
     death_signal: signal.Signals = signal.SIGKILL
     stop_seconds: float = 10
+    stop_turn: int = 0  # lower ones have ended before higher ones are asked to
     run_as: RunAs = field(default_factory=RunAs)
 
 

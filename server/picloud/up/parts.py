@@ -42,6 +42,7 @@ def postgres(settings: Settings) -> tuple[ChildSpec, EmbeddedPostgres]:
         hurry_signal=signal.SIGINT,
         death_signal=signal.SIGINT,
         stop_seconds=30,
+        stop_turn=2,
         run_as=server.user.options(),
     )
     return spec, server
@@ -60,7 +61,13 @@ def python_environ(settings: Settings) -> dict[str, str]:
 
 
 def _python_child(
-    settings: Settings, name: str, module: str, listen: str, stop_seconds: float
+    settings: Settings,
+    name: str,
+    module: str,
+    listen: str,
+    *,
+    stop_seconds: float,
+    stop_turn: int,
 ) -> ChildSpec:
     async def ready(_: int) -> bool:
         return await probes.answers(listen, "/readyz")
@@ -73,20 +80,32 @@ def _python_child(
         prepare=functools.partial(_forget_socket, listen),
         ready=ready,
         stop_seconds=stop_seconds,
+        stop_turn=stop_turn,
     )
 
 
 def manager(settings: Settings) -> ChildSpec:
     """The control plane."""
     return _python_child(
-        settings, "manager", "picloud.manager", settings.manager_listen, 5 + _STOP_MARGIN
+        settings,
+        "manager",
+        "picloud.manager",
+        settings.manager_listen,
+        stop_seconds=5 + _STOP_MARGIN,
+        stop_turn=1,
     )
 
 
 def node(settings: Settings) -> ChildSpec:
-    """The orchestrator with the executor; it drains before it ends."""
-    seconds = settings.drain_seconds + _STOP_MARGIN
-    return _python_child(settings, "node", "picloud.orchestrator", settings.node_listen, seconds)
+    """The orchestrator with the executor. It waits for the schema, and drains before it ends."""
+    return _python_child(
+        settings,
+        "node",
+        "picloud.orchestrator",
+        settings.node_listen,
+        stop_seconds=settings.drain_seconds + _STOP_MARGIN,
+        stop_turn=0,
+    )
 
 
 def front(settings: Settings) -> ChildSpec:

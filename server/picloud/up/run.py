@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
+from picloud import assets
 from picloud.config import Loaded, Settings
 from picloud.config_values import Secret
 from picloud.setup import snapshot
@@ -55,12 +56,9 @@ async def _supervise(settings: Settings, began: float, *, verbose: bool) -> None
 
 
 def _stages(for_manager: Settings, settings: Settings) -> Sequence[Stage]:
-    """PostgreSQL first: only then is its address known. A stage is stopped after the later ones."""
+    """PostgreSQL first: only then is its address known."""
     if settings.database_url is not None:
-        return [
-            lambda: [parts.manager(for_manager)],
-            lambda: [parts.node(settings), parts.front(settings)],
-        ]
+        return [lambda: _platform(for_manager, settings)]
     spec, server = parts.postgres(settings)
 
     def with_database(settings: Settings) -> Settings:
@@ -69,11 +67,11 @@ def _stages(for_manager: Settings, settings: Settings) -> Sequence[Stage]:
     def database() -> list[ChildSpec]:
         return [spec]
 
-    return [
-        database,
-        lambda: [parts.manager(with_database(for_manager))],
-        lambda: [parts.node(with_database(settings)), parts.front(settings)],
-    ]
+    return [database, lambda: _platform(with_database(for_manager), with_database(settings))]
+
+
+def _platform(for_manager: Settings, settings: Settings) -> list[ChildSpec]:
+    return [parts.manager(for_manager), parts.node(settings), parts.front(settings)]
 
 
 def _welcome(settings: Settings, owner: Sequence[str], seconds: float) -> None:
@@ -81,7 +79,9 @@ def _welcome(settings: Settings, owner: Sequence[str], seconds: float) -> None:
     say(f"\nPiCloud is ready at {address}   ({seconds:.1f} s)")
     for line in owner:
         say(f"  {line}")
+    pic = "./pic" if assets.checkout() else "pic"
+    example = "examples/hello.py" if assets.checkout() else "hello.py"
     say("try this:")
-    say(f"  pic login {address} --email {settings.owner_email}")
-    say("  pic apps create demo && pic deploy hello.py --app demo")
+    say(f"  {pic} login {address} --email {settings.owner_email}")
+    say(f"  {pic} apps create demo && {pic} deploy {example} --app demo")
     say(f"  curl '{address}/x/demo/hello?name=you'\n")

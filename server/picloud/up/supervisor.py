@@ -1,4 +1,4 @@
-"""Starts the parts in order, keeps them alive, and stops them in the opposite order."""
+"""Starts the parts in order, keeps them alive, and stops them in order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Supervisor:
     def __init__(self, logs: Path, *, verbose: bool) -> None:
         self._logs = logs
         self._verbose = verbose
-        self._stages: list[list[tuple[Child, asyncio.Task[None]]]] = []
+        self._children: list[tuple[Child, asyncio.Task[None]]] = []
         self._stop = asyncio.Event()
         self._failure: PiCloudError | OSError | None = None
         self._signals = 0
@@ -53,23 +53,23 @@ class Supervisor:
         tasks: asyncio.TaskGroup,
     ) -> None:
         for stage in stages:
-            started = []
-            for spec in stage():
-                child = Child(spec, Output(spec.name, self._logs, verbose=self._verbose))
-                task = tasks.create_task(self._guard(child.run()), name=spec.name)
-                started.append((child, task))
-            self._stages.append(started)
-            for child, _ in started:
+            children = [
+                Child(spec, Output(spec.name, self._logs, verbose=self._verbose))
+                for spec in stage()
+            ]
+            for child in children:
+                task = tasks.create_task(self._guard(child.run()), name=child.spec.name)
+                self._children.append((child, task))
+            for child in children:
                 await _until_ready(child)
         await when_ready()
 
     async def _stop_all(self) -> None:
-        for stage in reversed(self._stages):
-            for child, _ in stage:
+        for turn in sorted({child.spec.stop_turn for child, _ in self._children}):
+            group = [(c, task) for c, task in self._children if c.spec.stop_turn == turn]
+            for child, _ in group:
                 child.stop()
-            running = {task for _, task in stage}
-            if running:
-                await asyncio.wait(running)
+            await asyncio.wait({task for _, task in group})
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,9 +83,8 @@ class Supervisor:
             self._stop.set()
         else:
             say("stopping at once")
-            for stage in self._stages:
-                for child, _ in stage:
-                    child.hurry()
+            for child, _ in self._children:
+                child.hurry()
 
 
 async def _until_ready(child: Child) -> None:
