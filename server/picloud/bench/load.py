@@ -113,7 +113,7 @@ def parse_wrk(text: str) -> float:
         raise LoadFailedError(f"{bad[1]} answers were not 2xx or 3xx")
     if broken and any(int(number) for number in broken.groups()):
         raise LoadFailedError(broken[0].strip())
-    return float(rate[1])
+    return _answered(float(rate[1]))
 
 
 def parse_autocannon(text: str) -> float:
@@ -122,7 +122,13 @@ def parse_autocannon(text: str) -> float:
     faults = {name: report[name] for name in ("errors", "timeouts", "non2xx") if report[name]}
     if faults:
         raise LoadFailedError(f"autocannon saw {faults}")
-    return float(report["requests"]["total"]) / float(report["duration"])
+    return _answered(float(report["requests"]["total"]) / float(report["duration"]))
+
+
+def _answered(rate: float) -> float:
+    if rate <= 0:
+        raise LoadFailedError("no request was answered in time")
+    return rate
 
 
 def find(cache: Path, scratch: Path) -> Generator:

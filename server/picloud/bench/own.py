@@ -158,6 +158,8 @@ def caddy(platform: Platform, bench: Bench) -> tuple[list[Row], list[Sample]]:
     ours, theirs = servers[1].name, servers[0].name
     hello = pairs(samples, "hello", ours, theirs)
     latency = pairs(samples, "latency", ours, theirs)
+    if not (hello and latency):
+        raise NotMeasuredError("; ".join(bench.faults.values()))
     ratios = [mine.value / other.value for mine, other in hello]
     more = [1000 * (mine.value - other.value) for mine, other in latency]
     rows = [

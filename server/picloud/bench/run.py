@@ -18,23 +18,25 @@ from websockets.exceptions import WebSocketException
 
 from picloud.bench import idle, load, own, rivals, throughput
 from picloud.bench.api import RefusedError
-from picloud.bench.client import ConnectionEndedError
-from picloud.bench.handlers import HANDLERS, WrongAnswerError
-from picloud.bench.load import LoadFailedError
+from picloud.bench.handlers import HANDLERS
 from picloud.bench.platform import APP, Platform
 from picloud.bench.promises import COMPARED, PROMISES
 from picloud.bench.results import Report, Row, Sample
 from picloud.bench.segment import probe
 from picloud.bench.server import NotStartedError, Server
-from picloud.bench.throughput import Bench, note
+from picloud.bench.throughput import Bench, note, one_line
 
 OURS: Final = "picloud"
 # What may go wrong with a server: its rows say so, and the other rows are measured all the same.
 FAULTS: Final = (
-    ConnectionEndedError, LoadFailedError, NotStartedError, OSError, RefusedError,
-    WrongAnswerError, own.NotMeasuredError,
-    httpx.HTTPError, subprocess.SubprocessError, WebSocketException,
-)  # fmt: skip
+    *throughput.FAULTS,
+    NotStartedError,
+    RefusedError,
+    own.NotMeasuredError,
+    httpx.HTTPError,
+    subprocess.SubprocessError,
+    WebSocketException,
+)
 # More than the first requests and the versions of all rows bind, so that none is put out.
 _SANDBOXES: Final = 64
 
@@ -119,17 +121,26 @@ class Run:
             return
         servers = [] if ours is None else [ours.server()]
         servers += self._start_rivals(stack)
-        try:
-            self._samples += bench.rounds(servers, groups)
-        except FAULTS as fault:
-            self._fail(groups, fault)
-            return
+        self._samples += bench.rounds(servers, groups)
         self._rows += throughput.rows(self._samples)
-        self._rows += [
-            Row(promise=promise, value=None, note=self._missing[promise.rival])
-            for promise in PROMISES.values()
-            if ours is not None and promise.group in groups and promise.rival in self._missing
-        ]
+        if ours is not None:
+            self._rows += self._missing_rows(bench, groups)
+
+    def _missing_rows(self, bench: Bench, groups: Sequence[str]) -> list[Row]:
+        """The rows for which one of the two servers has no figure at all."""
+        known = {row.promise.key for row in self._rows}
+        rows = []
+        for promise in PROMISES.values():
+            if promise.group not in groups or promise.key in known:
+                continue
+            if promise.rival in self._options.servers:
+                why = self._missing.get(promise.rival) or "; ".join(
+                    f"{server}: {text}"
+                    for (server, group), text in bench.faults.items()
+                    if group == promise.group and server in (OURS, promise.rival)
+                )
+                rows.append(Row(promise=promise, value=None, note=why))
+        return rows
 
     def _start_rivals(self, stack: ExitStack) -> Iterator[Server]:
         for name in rivals.RIVALS:
@@ -139,7 +150,7 @@ class Run:
             try:
                 server = rivals.start(name, self._options.cache, self._options.scratch)
             except FAULTS as fault:
-                self._missing[name] = f"{name} did not start: {_why(fault)}"
+                self._missing[name] = f"{name} did not start: {one_line(fault)}"
                 note(self._missing[name])
                 continue
             stack.callback(server.stop)
@@ -174,7 +185,7 @@ class Run:
         self._rows += [row for row in rows if row.promise.group in wanted]
 
     def _fail(self, groups: Sequence[str], fault: BaseException) -> None:
-        why = _why(fault)
+        why = one_line(fault)
         note(f"{', '.join(groups)}: {why}")
         known = {row.promise.key for row in self._rows}
         self._rows += [
@@ -182,12 +193,6 @@ class Run:
             for key, promise in PROMISES.items()
             if promise.group in groups and key not in known
         ]
-
-
-def _why(fault: BaseException) -> str:
-    """A fault in one line that fits a table."""
-    text = " ".join(f"{type(fault).__name__}: {fault}".split())
-    return text.replace("|", "/")[:300]
 
 
 def about(generator: str) -> dict[str, str]:

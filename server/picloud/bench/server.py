@@ -20,7 +20,7 @@ from picloud.process import die_with_parent
 
 HOST: Final = "127.0.0.1"
 _START: Final = 60.0  # seconds until a server must answer
-_STOP: Final = 15.0
+_STOP: Final = 30.0
 _PAUSE: Final = 0.01
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from picloud.bench import segment, stats
-from picloud.bench.client import Connection
-from picloud.bench.handlers import HANDLERS, Handler
-from picloud.bench.load import Generator
+from picloud.bench.client import Connection, ConnectionEndedError
+from picloud.bench.handlers import HANDLERS, Handler, WrongAnswerError
+from picloud.bench.load import Generator, LoadFailedError
 from picloud.bench.promises import PROMISES
 from picloud.bench.results import Row, Sample
 from picloud.bench.server import HOST, Server
@@ -18,7 +18,8 @@ from picloud.bench.server import HOST, Server
 CONNECTIONS: Final = 32
 _WARM_REQUESTS: Final = 200
 
-Note = Callable[[str], None]
+# What may go wrong with one server: the others are measured all the same.
+FAULTS: Final = (ConnectionEndedError, LoadFailedError, OSError, WrongAnswerError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +37,19 @@ FULL: Final = Plan(
     rounds=5, warm_seconds=1, seconds={"hello": 3, "echo": 3, "cpu": 2}, requests=4000
 )
 QUICK: Final = Plan(
-    rounds=1, warm_seconds=1, seconds={"hello": 1, "echo": 1, "cpu": 1}, requests=500
+    rounds=1, warm_seconds=1, seconds={"hello": 1, "echo": 1, "cpu": 2}, requests=500
 )
 
 
 def note(line: str) -> None:
     """Progress goes to the error output: the table alone is the output."""
     print(line, file=sys.stderr, flush=True)
+
+
+def one_line(fault: BaseException) -> str:
+    """A fault as it fits a table."""
+    text = " ".join(f"{type(fault).__name__}: {fault}".split())
+    return text.replace("|", "/")[:300]
 
 
 class Bench:
@@ -52,6 +59,8 @@ class Bench:
         self._plan = plan
         self._generator = generator
         self._probe = probe
+        self.faults: dict[tuple[str, str], str] = {}
+        """Why a server has no figure for a handler in some round."""
 
     def rounds(self, servers: Sequence[Server], groups: Sequence[str]) -> list[Sample]:
         """All segments of all rounds. Every second round goes backwards, so that a machine that
@@ -61,7 +70,12 @@ class Bench:
             order = list(servers) if number % 2 else list(reversed(servers))
             for group in groups:
                 for server in order:
-                    sample = self.sample(server, group, number)
+                    try:
+                        sample = self.sample(server, group, number)
+                    except FAULTS as fault:
+                        self.faults[server.name, group] = one_line(fault)
+                        note(f"round {number}: {server.name} {group}: {one_line(fault)}")
+                        continue
                     samples.append(sample)
                     note(f"round {number}: {describe(sample)}")
         return samples

@@ -77,6 +77,14 @@ def test_a_server_that_answers_something_else_is_not_measured(starlette: Server)
     assert generator.asked == []
 
 
+def test_a_server_that_fails_leaves_the_others_figures(starlette: Server) -> None:
+    bench = Bench(PLAN, Sequential(), segment.probe(lambda: {starlette.pid}))
+    wrong = Server("wrong", starlette.port, "/nowhere", starlette.child)
+    samples = bench.rounds([wrong, starlette], ("latency",))
+    assert [sample.server for sample in samples] == ["starlette", "starlette"]
+    assert "404" in bench.faults["wrong", "latency"]
+
+
 def test_a_server_that_ends_at_once_is_reported_with_what_it_said(tmp_path: Path) -> None:
     child = Child([sys.executable, "-c", "raise SystemExit('no such app')"], tmp_path / "log")
     try:

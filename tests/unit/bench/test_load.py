@@ -39,6 +39,11 @@ def test_text_that_is_no_report_has_no_rate() -> None:
         load.parse_wrk("unable to connect to 127.0.0.1:1 Connection refused")
 
 
+def test_a_run_without_answers_has_no_rate() -> None:
+    with pytest.raises(load.LoadFailedError, match="no request"):
+        load.parse_wrk("Requests/sec:      0.00\n")
+
+
 def cannon(**faults: int) -> str:
     report = {"requests": {"total": 9000}, "duration": 3.0, "errors": 0, "timeouts": 0}
     return json.dumps({**report, "non2xx": 0, **faults})
