@@ -31,6 +31,8 @@ _ENVIRONMENT: Final = {
 }
 # What the dynamic loader looks into before it falls back to the usual directories.
 _LOADER_FILES: Final = ("/etc/ld.so.cache", "/dev/null")
+# What of the sandbox host's directory its program opens.
+_HOST_PARTS: Final = ("dist", "package.json", "node_modules/pyodide")
 _PT_INTERP: Final = 3
 
 
@@ -69,9 +71,10 @@ class Runtime:
                 raise RuntimeMissingError(f"{part} is missing; the set-up makes it")
         has_snapshot = snapshot is not None and snapshot.is_file()
         loader, libraries = shared_libraries(node)
-        readable = [str(sandbox_host), *libraries]
+        readable = [str(sandbox_host / part) for part in _HOST_PARTS]
+        readable = [path for path in (*readable, *_LOADER_FILES) if Path(path).exists()]
+        readable += libraries
         readable += [str(snapshot)] if has_snapshot else []
-        readable += [path for path in _LOADER_FILES if Path(path).exists()]
         return cls(
             node=node,
             flags=_node_flags(sandbox_host),
