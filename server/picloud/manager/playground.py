@@ -18,7 +18,7 @@ POLICY: Final = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "connect-src 'self'",
         "img-src 'self' data:",
-        "font-src 'self'",
+        "font-src 'self' data:",
         "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
