@@ -27,6 +27,7 @@ _BAD: Final = re.compile(r"^\s*Non-2xx or 3xx responses:\s+(\d+)", re.M)
 _SOCKET: Final = re.compile(
     r"^\s*Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", re.M
 )
+_SLOWEST: Final = 30  # seconds: 32 callers of a slow handler wait for one another
 _GRACE: Final = 60  # seconds a generator may run longer than asked
 
 
@@ -62,6 +63,7 @@ class Wrk:
 
     def rate(self, target: Target, *, connections: int, seconds: float) -> float:
         command = [self._program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+        command.append(f"--timeout={_SLOWEST}s")
         if target.handler.body:
             command += ["-s", str(self._script(target.handler))]
         return parse_wrk(_run([*command, target.url], seconds))
@@ -88,6 +90,7 @@ class Autocannon:
     def rate(self, target: Target, *, connections: int, seconds: float) -> float:
         command = [*self._command, "--json", "--no-progress", "-c", str(connections)]
         command += ["-d", str(max(1, round(seconds))), "-m", target.handler.method]
+        command += ["--timeout", str(_SLOWEST)]
         if target.handler.body:
             body = self._scratch / f"{target.handler.name}.json"
             body.write_bytes(target.handler.body)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from picloud.bench import platform, report, results
+from picloud.bench import platform, report, results, venvs
 from picloud.bench.promises import GROUPS
 from picloud.bench.rivals import RIVALS
 from picloud.bench.run import OURS, Options, Run
@@ -38,6 +38,8 @@ def main(argv: Sequence[str]) -> int:
 def _found(options: argparse.Namespace) -> results.Report:
     if options.read:
         return results.from_json(options.read.read_text("utf-8"))
+    if not venvs.REQUIREMENTS.is_dir():
+        raise ValueError("the rivals' locked packages are in a checkout only: run ./picloud bench")
     cache = options.cache or Settings.load().cache_dir / "bench"
     with tempfile.TemporaryDirectory(prefix="picloud-bench-") as scratch:
         chosen = Options(

@@ -22,8 +22,9 @@ EMAIL: Final = "bench@localhost"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _READY: Final = 600.0  # seconds: the first start of a fresh checkout sets everything up
 _PAUSE: Final = 0.05
-_QUIET: Final = 0.2  # seconds of silence that count as idle
+_QUIET: Final = 0.2  # seconds of one look for silence
 _QUIET_CPU: Final = 0.004  # seconds of CPU in it that are still silence
+_LOOKS: Final = 3  # looks in a row; a boot that waits for the CPU is not taken for silence
 _SETTLE: Final = 30.0
 # What must not leak from the caller's platform into the measured one. The snapshots may be shared.
 _PREFIX: Final = "PICLOUD_"
@@ -107,10 +108,13 @@ class Platform:
     def settle(self) -> None:
         """Return when the platform does nothing: started sandboxes are ready, records written."""
         deadline = time.monotonic() + _SETTLE
+        quiet = 0
         while time.monotonic() < deadline:
             before = procfs.run_seconds(self.pids()) or 0.0
             time.sleep(_QUIET)
-            if (procfs.run_seconds(self.pids()) or 0.0) - before < _QUIET_CPU:
+            used = (procfs.run_seconds(self.pids()) or 0.0) - before
+            quiet = quiet + 1 if abs(used) < _QUIET_CPU else 0
+            if quiet == _LOOKS:
                 return
         raise TimeoutError(f"the platform was still busy after {_SETTLE:.0f} s")
 
