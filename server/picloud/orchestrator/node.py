@@ -98,6 +98,7 @@ class Node:
                 max_request_bytes=settings.max_request_bytes,
                 is_ready=lambda: self._is_ready(feed, pool),
             )
+            await feed.synced.wait()  # before that a known address would answer 404
             await self._serve(ingress)
             feeding.cancel()
             await pool.close()
