@@ -17,7 +17,7 @@ from picloud.executor.jail.spec import LINK_FD, JailSpec
 _MB: Final = 1024 * 1024
 # V8 reserves about 700 MB of address space for code, which counts as data.
 _DATA_BYTES: Final = 1400 * _MB
-# Node.js runs with --stack-size near 30 MB; deep recursion in Python needs it.
+# Deep recursion in Python runs on the process's own stack; V8's --stack-size must stay below.
 _STACK_BYTES: Final = 64 * _MB
 _ENVIRONMENT: Final = {
     "PATH": "/",
