@@ -72,7 +72,7 @@ TUNING: Final[Mapping[str, str]] = {
     "log_timezone": "UTC",
     "log_line_prefix": "",
     "log_checkpoints": "off",
-    "log_min_messages": "warning",
+    "log_min_messages": "log",  # a statement's error is its sender's to tell
 }
 
 
