@@ -56,6 +56,7 @@ def _own(
 
 _ALL: Final = (
     _ratio("hello", "fastapi", "FastAPI", 2.0),
+    _ratio("hello", "fastapi-typed", "FastAPI with declared return types", None),
     _ratio("hello", "starlette", "Starlette", 0.9),
     _ratio("hello", "functions-framework", "functions-framework", 5.0),
     _ratio("hello", "wasmtime", "wasmtime + componentize-py", None),

@@ -45,6 +45,7 @@ def _wasmtime(cache: Path, port: int) -> list[str]:
 RIVALS: Final[Mapping[str, Command]] = {
     "starlette": _uvicorn("starlette_app"),
     "fastapi": _uvicorn("fastapi_app"),
+    "fastapi-typed": _uvicorn("fastapi_typed_app"),
     "functions-framework": _functions_framework,
     "wasmtime": _wasmtime,
 }
