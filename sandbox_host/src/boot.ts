@@ -8,14 +8,12 @@ import { loadPyodide } from "pyodide";
 import { describe } from "./describe.js";
 import { type GuestFiles, readGuestBundle } from "./guest-files.js";
 import { paths } from "./paths.js";
-import type { EmscriptenModule, Interpreter, ModuleFactory } from "./pyodide-internals.js";
+import type { EmscriptenModule, FileSystem, Interpreter, ModuleFactory } from "./pyodide-internals.js";
 import { SnapshotError, SnapshotFile } from "./snapshot-file.js";
 
 const HOME = "/home/pyodide";
 const PAGE = 65536;
 
-type LoadOptions = NonNullable<Parameters<typeof loadPyodide>[0]>;
-type FileSystem = Parameters<NonNullable<LoadOptions["fsInit"]>>[0];
 
 export interface Booted {
   readonly interpreter: Interpreter;
@@ -67,7 +65,7 @@ async function bootFromSnapshot(path: string): Promise<Interpreter> {
 }
 
 async function load(options: object): Promise<Interpreter> {
-  return (await loadPyodide(options as LoadOptions)) as unknown as Interpreter;
+  return (await loadPyodide(options)) as unknown as Interpreter;
 }
 
 /** A snapshot file is named by its key; the one inside must be the same. */
@@ -107,7 +105,7 @@ function growTo(module: EmscriptenModule, size: number): void {
   }
 }
 
-function baseOptions(): LoadOptions {
+function baseOptions(): object {
   return {
     indexURL: paths.pyodideDir,
     lockFileContents: lockFileWithoutPackages(),
@@ -115,10 +113,10 @@ function baseOptions(): LoadOptions {
     env: { HOME, LANG: "C.UTF-8" },
     enableRunUntilComplete: false,
     stdin: () => null,
-    stdout: (line) => {
+    stdout: (line: string) => {
       console.error(line);
     },
-    stderr: (line) => {
+    stderr: (line: string) => {
       console.error(line);
     },
   };

@@ -10,11 +10,11 @@ interface Entry extends PyProxy {
   bind(payload: Uint8Array): void;
   check(stream: number, source: Uint8Array): void;
   put_body(stream: number, size: number): Buffered;
-  run(start: number, end: number): void;
-  pump(): void;
-  window(stream: number, credit: number): void;
-  cancel(stream: number): void;
-  tick(): void;
+  readonly run: (start: number, end: number) => void;
+  readonly pump: () => void;
+  readonly window: (stream: number, credit: number) => void;
+  readonly cancel: (stream: number) => void;
+  readonly tick: () => void;
   readonly inbox: Buffered;
   readonly outbox: PyProxy & { readonly buffer: Buffered; readonly shared: Buffered };
 }

@@ -29,3 +29,9 @@ export interface LinearMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
 }
+
+/** Emscripten's file system, as far as it is used here. */
+export interface FileSystem {
+  mkdirTree(path: string): void;
+  writeFile(path: string, content: string): void;
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 
 from pic.upload import Upload
 
@@ -40,4 +41,4 @@ def _parameters(header: str, value: str) -> dict[str, str]:
     message = Message()
     message[header] = value
     pairs = message.get_params(failobj=[], header=header)
-    return {name.lower(): text for name, text in pairs if isinstance(text, str)}
+    return {name.lower(): collapse_rfc2231_value(text) for name, text in pairs}

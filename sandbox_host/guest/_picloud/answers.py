@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
-from json.encoder import c_make_encoder, encode_basestring
+from json import encoder
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from pic.response import Response
-
 from _picloud.failures import AnswerError
+from pic.response import Response
 
 Stream = Generator[Any, Any, Any] | AsyncGenerator[Any, Any]
 
@@ -32,7 +31,10 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # The ingress frames answers itself: what a script says about that is left out.
 _OF_THE_CONNECTION = frozenset(
-    "connection content-length keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
+    (
+        *("connection", "content-length", "keep-alive", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
 )
 _HEAD_MAX = 64 * 1024
 
@@ -42,7 +44,9 @@ def _default(value: object) -> Any:
 
 
 _markers: dict[int, object] = {}
-_chunks = c_make_encoder(_markers, _default, encode_basestring, None, ": ", ", ", False, False, False)
+_chunks = encoder.c_make_encoder(  # type: ignore[attr-defined]  # its stubs leave it out
+    _markers, _default, encoder.encode_basestring, None, ": ", ", ", False, False, False
+)
 
 
 def encode_json(value: object) -> bytes:
@@ -86,9 +90,7 @@ def unpack(result: object) -> tuple[object, int, list[tuple[str, str]]]:
             return result[0], _status(result[1]), []
         if len(result) == 3:
             return result[0], _status(result[1]), _pairs(result[2])
-        raise AnswerError(
-            f"the handler returned a tuple of {len(result)}; allowed are {ALLOWED}"
-        )
+        raise AnswerError(f"the handler returned a tuple of {len(result)}; allowed are {ALLOWED}")
     return result, 204 if result is None else 200, []
 
 
@@ -125,8 +127,8 @@ def encode_head(status: int, headers: list[tuple[str, str]], kind: str) -> bytes
     """The head of an answer."""
     lines = [str(status).encode()]
     has_type = False
-    for name, value in headers:
-        name = name.lower()
+    for given, value in headers:
+        name = given.lower()
         if name in _OF_THE_CONNECTION:
             continue
         has_type = has_type or name == "content-type"
@@ -179,5 +181,3 @@ def _header(name: object, value: object) -> tuple[str, str]:
 def _name(value: object) -> str:
     kind = type(value).__name__
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
-
-

@@ -72,12 +72,10 @@ def _signature_fault(handler: Handler) -> str | None:
 
 def _kind(handler: Handler) -> str:
     function = inspect.unwrap(handler)
-    call = getattr(type(function), "__call__", None)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  # its kind is wanted
     for candidate in (handler, function, call):
         if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
             return "async"
     if inspect.isgeneratorfunction(function) or inspect.isgeneratorfunction(call):
         return "generator"
     return "sync"
-
-

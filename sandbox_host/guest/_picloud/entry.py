@@ -13,7 +13,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from _picloud import binding, failures, logs, run as runner, warm
+from _picloud import binding, failures, logs, warm
+from _picloud import run as runner
 from _picloud.check import check as check_source
 from _picloud.invocation import Foreground, Invocation, Limits
 from _picloud.loop import Policy
@@ -86,5 +87,3 @@ def bind(payload: Any) -> None:
     milliseconds = round((time.perf_counter() - started) * 1000, 3)
     answer = {"entry_points": ["handler"], "kind": kind, "import_ms": milliseconds}
     outbox.frame(BOUND, 0, 0, json.dumps(answer).encode())
-
-

@@ -99,8 +99,11 @@ class Handler(logging.Handler):
 def install() -> None:
     """Put our streams in the place of the interpreter's."""
     sys.stdin = io.StringIO("")
-    sys.stdout = sys.__stdout__ = Writer("<stdout>", "out", logging.INFO, STDOUT)
-    sys.stderr = sys.__stderr__ = Writer("<stderr>", "err", logging.WARNING, STDERR)
+    stdout = Writer("<stdout>", "out", logging.INFO, STDOUT)
+    stderr = Writer("<stderr>", "err", logging.WARNING, STDERR)
+    for name, stream in (("stdout", stdout), ("stderr", stderr)):
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     root = logging.getLogger()
     root.handlers[:] = [Handler()]
     root.setLevel(logging.INFO)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio.base_events import BaseEventLoop
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from contextvars import Context
+from typing import Any, TypeVarTuple
+
+Ts = TypeVarTuple("Ts")
 
 _FOREVER = 0xFFFFFFFF
 
@@ -35,6 +39,11 @@ class Loop(BaseEventLoop):
     One that blocks runs `asyncio.run` inside a synchronous handler.
     """
 
+    # CPython's own state and step of the loop, which its stubs leave out.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _run_once: Callable[[], None]
+
     entered = False  # whether the host has given us the floor
     wake: Callable[[], None] | None = None  # asks the host for the floor
 
@@ -49,13 +58,24 @@ class Loop(BaseEventLoop):
         if self.wake is not None and not self.entered:
             self.wake()
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
         handle = super().call_soon(callback, *args, context=context)
         if not self.entered:
             self._write_to_self()
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
         if not self.entered:
             self._write_to_self()
@@ -78,18 +98,18 @@ class Loop(BaseEventLoop):
         return min(max(int(delay + 0.999), 0), 2**31 - 1)
 
 
-class Policy(asyncio.events._AbstractEventLoopPolicy):  # type: ignore[misc,name-defined]
+class Policy(asyncio.events._AbstractEventLoopPolicy):
     """Gives `asyncio.run` and its like a loop that works in here."""
 
     def __init__(self) -> None:
-        self._loop: Loop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def get_event_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             raise RuntimeError("There is no current event loop in this sandbox.")
         return self._loop
 
-    def set_event_loop(self, loop: Loop | None) -> None:
+    def set_event_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self._loop = loop
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from struct import Struct
 
-HELLO, BIND, BOUND, INVOKE, RESPONSE, DATA, WINDOW, CANCEL, ERROR, LOG, CHECK, CHECKED = range(1, 13)
+HELLO, BIND, BOUND, INVOKE, RESPONSE, DATA, WINDOW, CANCEL, ERROR, LOG, CHECK, CHECKED = range(
+    1, 13
+)
 END = 1  # flag: the last frame of this direction of its stream
 BODY_ASIDE = 0x40  # flag the host sets in the inbox: the body waits in `bodies`
 CANCELLED = 0x80  # flag the host sets in the inbox: the caller has gone

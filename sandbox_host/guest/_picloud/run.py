@@ -14,14 +14,30 @@ from time import perf_counter
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from pic.request import Request
-
-from _picloud import answers, failures, logs, outbox as wire
+from _picloud import answers, failures, logs
+from _picloud import outbox as wire
 from _picloud.failures import AnswerError
-from _picloud.invocation import Foreground, Invocation, Limits, current, running
+from _picloud.invocation import (
+    Foreground,
+    Invocation,
+    Limits,
+    background,
+    current,
+    running,
+)
 from _picloud.loop import Loop
-from _picloud.outbox import CONSUMED, CURRENT, FRAME_MAX, RESPONSE_HEADER, STATUS, TIMER, inbox, outbox
+from _picloud.outbox import (
+    CONSUMED,
+    CURRENT,
+    FRAME_MAX,
+    RESPONSE_HEADER,
+    STATUS,
+    TIMER,
+    inbox,
+    outbox,
+)
 from _picloud.streams import Draining, Stepping, finish_stream, stream_from_task
+from pic.request import Request
 
 SLICE = 0.0002  # seconds a batch may take before its answers are sent
 
@@ -257,6 +273,6 @@ def _step() -> None:
         loop.step()
     except BaseException as error:
         text = failures.format_traceback(error)
-        logs.record(logs.background, logging.ERROR, logs.TRACEBACK, text)
+        logs.record(background, logging.ERROR, logs.TRACEBACK, text)
     finally:
         asyncio._set_running_loop(None)

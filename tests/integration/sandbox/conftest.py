@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from support.sandbox_client import HOST_DIR, NODE, Box
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+
 from picloud.executor import frames
 from support.sandbox_client import Box
 
