@@ -16,7 +16,7 @@ SESSION_PREFIX: Final = "pcs_"
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 1024
 MAX_EMAIL: Final = 254
-_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 class InstanceRole(StrEnum):

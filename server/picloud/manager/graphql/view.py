@@ -137,10 +137,12 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
         sub_response: Response,
     ) -> Response:
-        """A query that got no data at all has the status of its first error."""
+        """A query that failed and got no data at all has the status of its first error."""
         response = super().create_response(response_data, sub_response)
-        if isinstance(response_data, dict) and not response_data.get("data"):
-            response.status_code = _status(response_data.get("errors") or [])
+        if isinstance(response_data, dict) and (errors := response_data.get("errors")):
+            data = response_data.get("data") or {}
+            if all(value is None for value in data.values()):
+                response.status_code = _status(errors)
         response.headers["cache-control"] = "no-store"
         return response
 
@@ -229,7 +231,7 @@ def failure(status: int, code: str, message: str, **more: str) -> Response:
 
 
 def _status(errors: Sequence[Any]) -> int:
-    code = (errors[0].get("extensions") or {}).get("code") if errors else None
+    code = (errors[0].get("extensions") or {}).get("code")
     return _STATUS.get(str(code), 400)
 
 
