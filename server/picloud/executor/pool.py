@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 OnDeath = Callable[[Sandbox], None]
 
-_BACKGROUND_NICE: Final = 10
+# Only root may take it back once a sandbox has booted.
+_BACKGROUND_NICE: Final = 10 if os.geteuid() == 0 else 0
 _FIRST_PAUSE: Final = 0.1  # seconds after a failed boot; doubles up to the longest
 _LONGEST_PAUSE: Final = 30.0
 _PATIENCE: Final = 2  # failed boots in a row after which nobody is kept waiting

@@ -14,6 +14,7 @@ It sleeps until a packet or SIGCHLD comes. It dies with the node, and every sand
 from __future__ import annotations
 
 import gc
+import contextlib
 import json
 import os
 import select
@@ -64,7 +65,8 @@ class Spawner:
             os.kill(request["kill"], signal.SIGKILL)
         elif request.get("nice") in self._children:
             # each sandbox leads a process group: this reaches all its threads
-            os.setpriority(os.PRIO_PGRP, request["nice"], request["to"])
+            with contextlib.suppress(OSError):  # not ours to raise, or it has just ended
+                os.setpriority(os.PRIO_PGRP, request["nice"], request["to"])
         return True
 
     def _spawn(self, number: int, jail: str, descriptors: list[int]) -> None:
