@@ -13,8 +13,8 @@ It sleeps until a packet or SIGCHLD comes. It dies with the node, and every sand
 
 from __future__ import annotations
 
-import gc
 import contextlib
+import gc
 import json
 import os
 import select
