@@ -54,7 +54,7 @@ class Box:
         self.process = subprocess.Popen(
             arguments,
             cwd=HOST_DIR,
-            env={"PATH": "/", "HOME": "/"},
+            env={"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

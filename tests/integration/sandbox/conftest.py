@@ -53,3 +53,27 @@ def start(snapshot: Path) -> Iterator[Callable[..., Box]]:
     yield start_box
     for box in boxes:
         box.close()
+
+
+@pytest.fixture(scope="module")
+def blank(snapshot: Path) -> Iterator[Box]:
+    """One sandbox for all checks of a module: a check leaves nothing behind."""
+    box = Box(snapshot)
+    yield box
+    box.close()
+
+
+@pytest.fixture(scope="module")
+def evaluator(snapshot: Path) -> Iterator[Box]:
+    """A sandbox whose handlers, one of each kind, return what the body says."""
+    box = Box(snapshot)
+    box.bind(
+        "import pic\n"
+        "def handler(request):\n"
+        "    if request.path == '/async': return later(request)\n"
+        "    return eval(request.text())\n"
+        "async def later(request):\n"
+        "    return eval(request.text())\n"
+    )
+    yield box
+    box.close()

@@ -27,12 +27,11 @@ Start = Callable[..., Box]
         ('(None, 302, {"location": "/there"})', 302, None, ""),
     ],
 )
-@pytest.mark.parametrize("how", ["def", "async def"])
+@pytest.mark.parametrize("path", ["/sync", "/async"])
 def test_every_allowed_result_becomes_an_answer(
-    start: Start, how: str, result: str, status: int, content_type: str | None, body: str
+    evaluator: Box, path: str, result: str, status: int, content_type: str | None, body: str
 ) -> None:
-    box = start(f"import pic\n{how} handler(request):\n    return {result}\n")
-    answer = box.call()
+    answer = evaluator.call(path=path, body=result.encode())
     assert answer.status == status
     assert answer.headers.get("content-type") == content_type
     assert answer.body.decode() == body
@@ -72,14 +71,13 @@ def test_headers_of_the_script_arrive(start: Start) -> None:
         ("lambda: 1", "the handler returned a function"),
     ],
 )
-def test_what_can_not_be_an_answer_is_named(start: Start, result: str, says: str) -> None:
-    box = start(f"def handler(request):\n    return {result}\n")
-    answer = box.call()
+def test_what_can_not_be_an_answer_is_named(evaluator: Box, result: str, says: str) -> None:
+    answer = evaluator.call(body=result.encode())
     assert answer.error is not None
     assert answer.error["code"] == "answer_invalid"
     assert answer.error["outcome"] == "script_error"
     assert says in answer.error["message"]
-    assert box.call().error == answer.error
+    assert evaluator.call(body=b"'on'").body == b"on"
 
 
 def test_a_circular_answer_is_an_error_and_the_next_one_works(start: Start) -> None:
