@@ -129,7 +129,7 @@ def _closed(target: Target, exc: ConnectionClosed) -> Exception:
     if code is not None and 4400 <= code < 4500:
         reason = exc.rcvd.reason if exc.rcvd else ""
         return CliError("platform_too_old", f"The platform ended the live tail: {reason or code}.")
-    return ConnectionLostError(str(exc))
+    return ConnectionLostError("the connection was closed" if code else "the connection broke")
 
 
 def _refused(target: Target, status: int) -> Exception:
