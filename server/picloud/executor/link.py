@@ -289,7 +289,7 @@ class Link(asyncio.Protocol):
         # HELLO may arrive before anybody asks for it
         self._reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
         self._fault: LinkError | None = None
-        self._lost = False
+        self.lost = False
 
     # -- what the executor does ------------------------------------------------------------
 
@@ -343,7 +343,7 @@ class Link(asyncio.Protocol):
 
     def retire(self) -> None:
         """Ask the sandbox to end when it is idle."""
-        if not self._lost:
+        if not self.lost:
             self.write(frames.encode(frames.RETIRE, frames.END, 0, b""))
 
     def close(self) -> None:
@@ -353,7 +353,7 @@ class Link(asyncio.Protocol):
 
     def write(self, frame: bytes) -> None:
         """Queue a frame; the loop sends all frames of one turn together."""
-        if self._transport is not None and not self._lost:
+        if self._transport is not None and not self.lost:
             self._transport.write(frame)
 
     # -- what arrives ------------------------------------------------------------------------
@@ -380,9 +380,9 @@ class Link(asyncio.Protocol):
             self._break(LinkError(str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lost:
+        if self.lost:
             return
-        self._lost = True
+        self.lost = True
         error = self._fault or exc
         if not self._reply.done():
             self._reply.set_exception(self._fault or LinkError("the sandbox ended"))
@@ -425,7 +425,7 @@ class Link(asyncio.Protocol):
             self.owner.exchange_ended(exchange)
 
     async def _ask(self, frame: bytes, *, stream: int, seconds: float) -> tuple[int, bytes]:
-        if self._lost:
+        if self.lost:
             raise self._fault or LinkError("the sandbox ended")
         reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
         self._reply, self._reply_stream = reply, stream

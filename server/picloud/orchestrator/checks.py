@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from picloud.store import checks as store
 
 if TYPE_CHECKING:
     from picloud.executor.pool import SandboxPool
+    from picloud.executor.sandbox import Sandbox
     from picloud.store.database import Pool
 
 logger = logging.getLogger(__name__)
@@ -35,10 +37,16 @@ _TOO_HARD: Final[dict[str, Any]] = {
 
 
 class SourceChecker:
-    """Takes waiting checks one by one. A sandbox that read a source is not used for another."""
+    """Takes waiting checks one by one.
 
-    def __init__(self, *, pool: SandboxPool, database: Pool) -> None:
+    A sandbox that read a source is not used for another: it is kept for this one or retired.
+    """
+
+    def __init__(
+        self, *, pool: SandboxPool, database: Pool, keep: Callable[[str, Sandbox], None]
+    ) -> None:
         self._pool = pool
+        self._keep = keep
         self._database = database
         self._one_at_a_time = asyncio.Lock()
 
@@ -76,7 +84,10 @@ class SourceChecker:
             logger.info("a source check broke its sandbox")
             self._pool.retire(sandbox)
             return _TOO_HARD
-        self._pool.retire(sandbox)
+        if checked.ok:
+            self._keep(source, sandbox)
+        else:
+            self._pool.retire(sandbox)
         return _as_json(checked, runtime)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DIED: Final = "the sandbox died while it ran this invocation"
+KEEP_SECONDS: Final = 10.0  # from a source's check to the first request of its version
 RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
 
 
@@ -39,6 +40,7 @@ class Dispatcher:
         self._lanes: dict[UUID, Lane] = {}
         self._sources: dict[UUID, str] = {}
         self._boxes: dict[Sandbox, Box] = {}
+        self._kept: dict[str, Sandbox] = {}
 
     def submit(self, invocation: Invocation) -> None:
         """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
@@ -75,10 +77,7 @@ class Dispatcher:
         target = lane.target
         source = await self._source(target)
         first = lane.waiting[0] if lane.waiting else None
-        if first is not None:
-            first.cold = True
-        self._make_room(lane)
-        sandbox = await self._pool.acquire_blank(self._died)
+        sandbox = await self._blank_for(lane, source)
         box = self._boxes[sandbox] = Box(lane, sandbox)
         sandbox.exited.add_done_callback(lambda _: self._boxes.pop(sandbox, None))
         sandbox.bind(target.version_id)
@@ -87,26 +86,58 @@ class Dispatcher:
             bound = await sandbox.link.bind(
                 self._bind_head(target), source.encode(), target.timeout_ms / 1000
             )
-        except TimeoutError:
+        except BaseException as error:
             self._pool.retire(sandbox)
-            raise timed_out(target) from None
-        except LinkError as error:
-            self._pool.retire(sandbox)
-            raise InvocationFailed(
-                Outcome.SCRIPT_ERROR, "import_failed", f"the import ended its sandbox: {error}"
-            ) from error
-        except BaseException:
-            self._pool.retire(sandbox)
+            if isinstance(error, TimeoutError):
+                raise timed_out(target) from None
+            if isinstance(error, LinkError):
+                said = f"the import ended its sandbox: {error}"
+                raise InvocationFailed(Outcome.SCRIPT_ERROR, "import_failed", said) from error
             raise
         box.first = None
         lane.took_kind(bound.kind)
         return box
 
+    async def _blank_for(self, lane: Lane, source: str) -> Sandbox:
+        """The sandbox that checked this very source, else a blank one."""
+        kept = self._kept.pop(source, None)
+        if kept is not None and not kept.link.lost:
+            kept.on_death = self._died
+            return kept
+        self._make_room(lane)
+        if not self._pool.blank:
+            for invocation in lane.waiting:
+                invocation.cold = True
+        while (sandbox := await self._pool.acquire_blank(self._died)).link.lost:
+            self._pool.retire(sandbox)
+        return sandbox
+
+    def keep(self, source: str, sandbox: Sandbox) -> None:
+        """Hold a sandbox that has read a source for the version that is about to be deployed."""
+        earlier = self._kept.pop(source, None)
+        self._kept[source] = sandbox
+        if earlier is not None:
+            self._retire(earlier)
+        self.loop.call_later(KEEP_SECONDS, self._let_go, source, sandbox)
+
+    def _let_go(self, source: str, sandbox: Sandbox) -> None:
+        if self._kept.get(source) is sandbox:
+            del self._kept[source]
+            self._retire(sandbox)
+
     def _died(self, sandbox: Sandbox) -> None:
+        """Leave its lane at once; its invocations fail when it is known how it ended."""
         box = self._boxes.get(sandbox)
-        if box is not None:
-            how = f": {sandbox.exited.result()}" if sandbox.exited.done() else ""
-            box.die(InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_died", DIED + how))
+        if box is None:
+            return
+        box.leave()
+        sandbox.exited.add_done_callback(
+            lambda exited: box.die(
+                InvocationFailed(
+                    Outcome.PLATFORM_ERROR, "sandbox_died", f"{DIED}: {exited.result()}"
+                )
+            )
+        )
 
     def _retire(self, sandbox: Sandbox) -> None:
         self._pool.retire(sandbox, grace=RETIRE_GRACE)

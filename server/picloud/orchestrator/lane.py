@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 INTERLEAVED: Final = frozenset(("async", "asgi"))
 ASYNC_DEPTH: Final = 32  # interleaved invocations of async handlers in one sandbox
-PIPELINE_DEPTH: Final = 32  # sync invocations sent ahead, at most
-PIPELINE_SECONDS: Final = 0.004  # work sent ahead: nobody waits longer behind quick handlers
+PIPELINE_DEPTH: Final = 64  # sync invocations sent ahead, at most
+PIPELINE_SECONDS: Final = 0.010  # work sent ahead: nobody waits longer behind quick handlers
 GROW_AFTER: Final = 0.02  # seconds somebody waits before a further sandbox is bound
 CANCEL_GRACE: Final = 0.5  # seconds an async handler has to stop after its deadline
 IMPORT_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an import that failed
@@ -81,6 +81,11 @@ class Box:
         self.last_ended = now
         self.lane.took_time(now - begun)
         self.lane.feed()
+
+    def leave(self) -> None:
+        """Take no further invocations."""
+        if self in self.lane.boxes:
+            self.lane.boxes.remove(self)
 
     def die(self, oldest: InvocationFailed) -> None:
         """Leave the lane: what may have begun fails, the rest starts again elsewhere."""
@@ -229,8 +234,7 @@ class Lane:
 
     def lost(self, box: Box, again: list[Invocation]) -> None:
         """A sandbox of this lane is gone."""
-        if box in self.boxes:
-            self.boxes.remove(box)
+        box.leave()
         for invocation in reversed(again):
             invocation.redispatched += 1
             self.waiting.appendleft(invocation)
@@ -316,7 +320,8 @@ class Lane:
                     )
                 )
         if self.waiting:
-            self._grow()
+            if not self.boxes or now - self.waiting[0].arrived >= GROW_AFTER:
+                self._grow()
             self._watch_queue()
 
 

@@ -81,7 +81,7 @@ class Node:
             asyncio.TaskGroup() as tasks,
         ):
             dispatcher = Dispatcher(settings=settings, pool=pool, database=database)
-            checker = SourceChecker(pool=pool, database=database)
+            checker = SourceChecker(pool=pool, database=database, keep=dispatcher.keep)
             feed = Feed(
                 self._dsn,
                 dispatcher=dispatcher,

@@ -47,7 +47,7 @@ async def test_a_request_is_answered_logged_and_recorded(node: NodeProcess) -> N
     assert answer.headers["content-security-policy"] == "sandbox"
     (record,) = await node.invocations(1)
     assert str(record["id"]) == answer.headers["picloud-invocation-id"]
-    assert (record["outcome"], record["status"], record["cold"]) == ("ok", 200, True)
+    assert (record["outcome"], record["status"], record["cold"]) == ("ok", 200, False)
     assert (record["method"], record["path"]) == ("GET", "/hello")
     (log,) = await node.logs(1)
     assert (log["text"], log["stream"], log["level"]) == ("hello you", "stdout", 20)
