@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from picloud.store.database import make_pool
-from support.manager import EMAIL, PASSWORD, ManagerProcess, running_manager
+from support.manager_process import EMAIL, PASSWORD, ManagerProcess, running_manager
 from support.node import NodeProcess, running_node
 from support.postgres import PostgresServer
 
