@@ -16,7 +16,8 @@ from uuid import UUID
 import httpx
 import websockets
 
-from picloud.config import Secret, Settings
+from picloud.config import Settings
+from picloud.config_values import Secret
 from picloud.domain.ids import IdMaker
 from picloud.manager.app import make_app
 from picloud.manager.compose import open_manager
@@ -212,7 +213,7 @@ async def running_manager(
 async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 10) -> None:
     """Wait for something that sends no event."""
     async with asyncio.timeout(seconds):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 

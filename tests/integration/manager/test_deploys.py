@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from picloud.domain.app import AppRole
 from picloud.domain.user import InstanceRole, User
 from picloud.manager.clock import utc_now
 from picloud.manager.passwords import Passwords
@@ -207,7 +208,7 @@ async def test_a_viewer_may_look_but_not_deploy(
     app = await apps.find_app(pool, "demo")
     user_id = await pool.fetchval("SELECT id FROM users WHERE email = 'viewer@example.org'")
     assert app is not None
-    await apps.add_member(pool, app_id=app.id, user_id=user_id, role=apps.AppRole.VIEWER)
+    await apps.add_member(pool, app_id=app.id, user_id=user_id, role=AppRole.VIEWER)
     denied = await viewer.deploy("demo", "hello", SOURCE)
     assert (denied["__typename"], denied["code"]) == ("PermissionDeniedError", "permission_denied")
     assert (await viewer.ask('{ app(name: "demo") { name } }')).data["app"] == {"name": "demo"}

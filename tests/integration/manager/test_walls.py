@@ -38,7 +38,6 @@ def nested(depth: int) -> str:
         "{",
         "",
         "\0",
-        "query A { viewer { user { email } } } query B { __typename }",
         "{ apps(first: 99999999999) { edges { cursor } } }",
         '{ apps(first: "x") { edges { cursor } } }',
     ],
