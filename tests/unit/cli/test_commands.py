@@ -75,6 +75,14 @@ def test_faults_of_fields_are_all_shown(pic: Pic, platform: FakePlatform) -> Non
     assert (error["code"], error["fields"]) == ("invalid_input", fields)
 
 
+def test_a_message_that_names_the_fields_is_not_repeated(pic: Pic, platform: FakePlatform) -> None:
+    fields = [{"field": "name", "message": "too short"}]
+    platform.answers["appCreate"] = failure(
+        "InvalidInputError", "invalid_input", "name: too short", fields=fields
+    )
+    assert pic("apps", "create", ".").stderr.count("too short") == 1
+
+
 def test_taken_name_is_a_failure_with_nothing_on_stdout(pic: Pic, platform: FakePlatform) -> None:
     platform.answers["appCreate"] = failure("NameTakenError", "name_taken", "Taken.")
     result = pic("apps", "create", "demo", "--json")

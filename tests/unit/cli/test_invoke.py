@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +141,23 @@ def test_an_answer_that_breaks_off_is_an_error(pic: Pic, platform: FakePlatform)
     result = pic("invoke", "demo/hello")
     assert (result.exit_code, result.stdout) == (1, "first")
     assert "broke off after 5 bytes" in result.stderr
+
+
+def test_an_answer_that_comes_before_the_body_is_read_is_shown(pic_alone: Pic) -> None:
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 5\r\n\r\nlarge")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=refuse, args=[listener])
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        result = pic_alone("invoke", "demo/hello", "-d", "-", stdin=b"x" * 20_000_000, PIC_URL=url)
+        server.join()
+    assert (result.exit_code, result.stdout) == (1, "large")
+    assert "answered 413" in result.stderr
 
 
 def test_works_without_a_log_in(pic_alone: Pic, platform: FakePlatform) -> None:

@@ -89,7 +89,8 @@ def success(payload: Mapping[str, Any], typename: str, *, hint: str | None = Non
         return payload
     fields = cast("list[dict[str, str]]", payload.get("fields") or [])
     details: dict[str, Any] = {"fields": fields} if fields else {}
-    picture = "\n".join(f"  {fault['field']}: {fault['message']}" for fault in fields)
+    said = [f"{fault['field']}: {fault['message']}" for fault in fields]
+    picture = "\n".join(f"  {line}" for line in said if line not in payload["message"])
     raise CliError(
         payload["code"], payload["message"], hint=hint, picture=picture or None, **details
     )
