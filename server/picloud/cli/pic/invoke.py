@@ -153,9 +153,7 @@ def _fail(script: tuple[str, str], answer: Answer, as_json: bool) -> None:
         raise click.exceptions.Exit(FAILED)
     name = "/".join(script)
     named = f" (invocation {answer.invocation_id})" if answer.invocation_id else ""
-    hint = (
-        f"See why:  pic logs {name}"
-        if named
-        else f"Is it there?  pic scripts list --app {script[0]}"
-    )
+    hint = f"See why:  pic logs {name}" if named else None
+    if answer.status == 404 and not named:
+        hint = f"Is it there?  pic scripts list --app {script[0]}"
     raise CliError("endpoint_failed", f"{name} answered {answer.status}{named}.", hint=hint)
