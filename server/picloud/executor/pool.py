@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from picloud.errors import PlatformError
-from picloud.executor.link import LinkError, connect
+from picloud.executor.link import connect
+from picloud.executor.messages import LinkError
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox import Sandbox, SandboxState
 from picloud.executor.sandbox_process import ExitStatus, SandboxProcess, Spawner

@@ -8,7 +8,7 @@ from typing import Final
 
 from picloud.domain.invocation import Outcome
 from picloud.executor import frames
-from picloud.executor.link import InvocationFailed
+from picloud.executor.messages import InvocationFailed
 
 Headers = list[tuple[bytes, bytes]]
 

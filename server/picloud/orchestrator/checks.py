@@ -12,7 +12,7 @@ import msgspec
 from asyncpg import InterfaceError, PostgresError
 
 from picloud.errors import PlatformError
-from picloud.executor.link import Checked, LinkError
+from picloud.executor.messages import Checked, LinkError
 from picloud.store import checks as store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.domain.invocation import Outcome
-from picloud.executor.link import InvocationFailed, LinkError
+from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.lane import Box, Lane, timed_out
 from picloud.orchestrator.routing import RoutingTable

@@ -10,14 +10,17 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than the stdlib's
+
 from picloud.domain.ids import IdMaker
 from picloud.domain.invocation import Outcome
 from picloud.errors import Expected
-from picloud.executor.link import InvocationFailed
+from picloud.executor.messages import InvocationFailed
 from picloud.orchestrator import answers
 from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.lane import TooManyRequests
+from picloud.orchestrator.routing import Found
 
 if TYPE_CHECKING:
     from picloud.orchestrator.dispatch import Dispatcher
@@ -78,7 +81,7 @@ class _Request:
         self.length = 0
         self.has_body = False
         self.forwarded_for = b""
-        self.proto = b""
+        self.proto = "http"
         self.lines: list[bytes] = []
         lines = self.lines
         for name, value in headers:
@@ -101,7 +104,7 @@ class _Request:
         elif name == b"x-forwarded-for":
             self.forwarded_for = value
         elif name == b"x-forwarded-proto":
-            self.proto = value
+            self.proto = value.decode("latin-1")
 
 
 class Ingress:
@@ -129,19 +132,12 @@ class Ingress:
             await _refuse_websocket(scope, receive, send)
             return
         request = _Request(scope["headers"])
-        app_name, raw_path, mount = self._address(scope["raw_path"], request.host)
-        if app_name is None:
-            await self._own_page(raw_path, send)
-            return
-        method: str = scope["method"]
-        routes = self._dispatcher.table.apps.get(app_name)
-        if routes is None:
-            await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
-            return
-        target, params, allowed = routes.find(method, raw_path)
-        if target is None:
-            await _send_no_route(send, app_name, method, raw_path, allowed)
-            return
+        key = (scope["method"], scope["raw_path"], request.host)
+        found = self._dispatcher.table.remembered(key)
+        if found is None:
+            found = await self._find(key, send)
+            if found is None:
+                return
         try:
             body = await self._body(request, receive) if request.has_body else b""
         except BodyTooLarge as error:
@@ -149,30 +145,7 @@ class Ingress:
             return
         except _CallerLeft:
             return
-        head = "\n".join(
-            (
-                id := f"{self._ids.new_int():032x}",
-                str(target.timeout_ms),
-                method,
-                raw_path,
-                scope["query_string"].decode("latin-1"),
-                _client(scope, request),
-                params,
-                request.proto.decode("latin-1") or "http",
-                mount,
-            )
-        )
-        invocation = Invocation(
-            self._dispatcher.loop,
-            self._writer,
-            target,
-            id,
-            method,
-            raw_path,
-            b"\n".join((head.encode("latin-1"), *request.lines)),
-            body,
-            receive,
-        )
+        invocation = self._invocation(scope, receive, request, found, body)
         try:
             self._dispatcher.submit(invocation)
             payload = await invocation.response
@@ -181,10 +154,52 @@ class Ingress:
         except TooManyRequests as error:
             await self._send_rejected(send, invocation, error)
         else:
-            await self._send_answer(send, invocation, payload, own_host=not mount)
+            await self._send_answer(send, invocation, payload, own_host=not found.mount)
         finally:
             if not invocation.finished:  # this task was cancelled: the node is stopping
                 invocation.finish(None, STOPPED)
+
+    async def _find(self, key: tuple[str, bytes, bytes], send: Send) -> Found | None:
+        """The route of a request seen for the first time; None when it has been answered."""
+        method, raw_path, host = key
+        app_name, path, mount = self._address(raw_path, host)
+        if app_name is None:
+            await self._own_page(path, send)
+            return None
+        table = self._dispatcher.table
+        routes = table.apps.get(app_name)
+        if routes is None:
+            await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
+            return None
+        target, params, allowed = routes.find(method, path)
+        if target is None:
+            await _send_no_route(send, app_name, method, path, allowed)
+            return None
+        found = Found(target, path, params, mount)
+        table.remember(key, found)
+        return found
+
+    def _invocation(
+        self, scope: Scope, receive: Receive, request: _Request, found: Found, body: bytes
+    ) -> Invocation:
+        target, path, params, mount = found
+        id = self._ids.new_int().to_bytes(16, "big")
+        head = (
+            f"{id.hex()}\n{target.timeout_ms}\n{scope['method']}\n{path}\n"
+            f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n{params}\n"
+            f"{request.proto}\n{mount}"
+        )
+        return Invocation(
+            self._dispatcher.loop,
+            self._writer,
+            target,
+            UUID(id),
+            scope["method"],
+            path,
+            b"\n".join((head.encode("latin-1"), *request.lines)),
+            body,
+            receive,
+        )
 
     def _address(self, raw_path: bytes, host: bytes) -> tuple[str | None, str, str]:
         """App, path inside it and the prefix it is mounted at; no app for our own pages."""
@@ -241,10 +256,10 @@ class Ingress:
                 "headers": [
                     *headers,
                     (b"content-length", b"%d" % len(body)),
-                    (b"picloud-invocation-id", _shown(invocation.id)),
+                    (b"picloud-invocation-id", str(invocation.id).encode()),
                 ]
                 if status not in (204, 304)
-                else [*headers, (b"picloud-invocation-id", _shown(invocation.id))],
+                else [*headers, (b"picloud-invocation-id", str(invocation.id).encode())],
             }
         )
         await send({"type": "http.response.body", "body": body})
@@ -260,7 +275,7 @@ class Ingress:
             status,
             failure.code,
             answers.public_message(failure),
-            _shown(invocation.id).decode(),
+            str(invocation.id),
             **extra,
         )
 
@@ -269,7 +284,7 @@ class Ingress:
     ) -> None:
         failure = InvocationFailed(Outcome.REJECTED, error.code, error.message)
         invocation.finish(429, failure)
-        shown = _shown(invocation.id).decode()
+        shown = str(invocation.id)
         await _send_error(send, 429, error.code, error.message, shown, retry_after="1")
 
     async def _own_page(self, path: str, send: Send) -> None:
@@ -294,7 +309,7 @@ async def _send_stream(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [*headers, (b"picloud-invocation-id", _shown(invocation.id))],
+            "headers": [*headers, (b"picloud-invocation-id", str(invocation.id).encode())],
         }
     )
     invocation.watch_caller()
@@ -333,10 +348,6 @@ def _client(scope: Scope, request: _Request) -> str:
     if client is not None and client[0]:
         return str(client[0])
     return request.forwarded_for.decode("latin-1")
-
-
-def _shown(id: str) -> bytes:
-    return f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}".encode()
 
 
 async def _send_no_route(

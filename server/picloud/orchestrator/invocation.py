@@ -7,14 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than the stdlib's
-
 from picloud.domain.invocation import Outcome
 from picloud.executor import frames
-from picloud.executor.link import Exchange, InvocationFailed, LinkError
+from picloud.executor.exchange import Exchange
+from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.telemetry.records import STREAMS, utc, without_nul
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from picloud.store.routing import RouteRow
     from picloud.telemetry.writer import RecordWriter
 
@@ -25,30 +26,21 @@ _EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and
 class Invocation(Exchange):
     """A request for one version, from arrival until its record is written."""
 
-    __slots__ = (
-        "arrived",
-        "arrived_us",
-        "bytes_out",
-        "cold",
-        "finished",
-        "id",
-        "log_bytes",
-        "log_count",
-        "method",
-        "path",
-        "receive",
-        "redispatched",
-        "target",
-        "watcher",
-        "writer",
-    )
+    # As in Exchange: what most invocations never change.
+    bytes_out = 0
+    cold = False
+    finished = False
+    log_bytes = 0
+    log_count = 0
+    redispatched = 0
+    watcher: asyncio.Task[None] | None = None
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         writer: RecordWriter,
         target: RouteRow,
-        id: str,
+        id: UUID,
         method: str,
         path: str,
         head: bytes,
@@ -63,14 +55,7 @@ class Invocation(Exchange):
         self.path = path
         self.arrived = time.monotonic()
         self.arrived_us = time.time_ns() // 1000
-        self.cold = False
-        self.finished = False
-        self.redispatched = 0
-        self.log_count = 0
-        self.log_bytes = 0
-        self.bytes_out = 0
         self.receive = receive
-        self.watcher: asyncio.Task[None] | None = None
 
     def took_log(self, payload: bytes, limit: int) -> None:
         """Keep one LOG payload of this invocation. Raises LinkError when it can't be one."""
@@ -113,7 +98,7 @@ class Invocation(Exchange):
         writer.seq += 1
         writer.add_invocation(
             (
-                UUID(self.id),
+                self.id,
                 writer.node_number,
                 writer.seq,
                 target.app_id,
@@ -146,7 +131,7 @@ class Invocation(Exchange):
                 target.app_id,
                 target.script_id,
                 target.version_id,
-                UUID(self.id),
+                self.id,
                 self.log_count,
                 level,
                 STREAMS[stream],

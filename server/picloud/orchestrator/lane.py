@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from picloud.domain.invocation import Outcome
 from picloud.errors import Expected
-from picloud.executor.link import Exchange, InvocationFailed, Link, LinkError
+from picloud.executor.exchange import Exchange
+from picloud.executor.link import Link
+from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.orchestrator.invocation import Invocation
 
 if TYPE_CHECKING:

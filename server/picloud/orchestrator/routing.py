@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlencode
 
 from picloud.domain.route import Pattern, parse_pattern, split_path
@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from picloud.store.routing import RouteRow
 
 _ANY: Final = None
+_REMEMBERED: Final = 4096  # requests whose route is remembered
+
+
+class Found(NamedTuple):
+    """Where a request goes: the version, the path inside the app, parameters, mount prefix."""
+
+    target: RouteRow
+    path: str
+    params: str
+    mount: str
 
 
 class AppRoutes:
@@ -75,3 +85,15 @@ class RoutingTable:
             self.versions[row.version_id] = row
         for routes in self.apps.values():
             routes.seal()
+        # Most requests repeat: the route by (method, raw path, host), until the table is replaced.
+        self._found: dict[tuple[str, bytes, bytes], Found] = {}
+
+    def remembered(self, key: tuple[str, bytes, bytes]) -> Found | None:
+        """The route found earlier for the same method, raw path and host."""
+        return self._found.get(key)
+
+    def remember(self, key: tuple[str, bytes, bytes], found: Found) -> None:
+        """Keep what was found."""
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        self._found[key] = found

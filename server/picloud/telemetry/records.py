@@ -6,7 +6,7 @@ busiest path of the node and go to PostgreSQL as they are.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 # invocations: id, node_number, seq, app_id, script_id, version_id, trigger, outcome, method, path,
@@ -51,12 +51,11 @@ LOG_COLUMNS: Final = (
     "text",
 )
 STREAMS: Final = {1: "stdout", 2: "stderr", 3: "logging", 4: "traceback", 5: "platform"}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(microseconds: int) -> datetime:
     """Unix time in µs as an aware datetime."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 def without_nul(text: str) -> str:

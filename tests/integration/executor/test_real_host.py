@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from picloud import assets
-from picloud.executor.link import Exchange, Link, connect
+from picloud.executor.exchange import Exchange
+from picloud.executor.link import Link, connect
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox_process import SandboxProcess, Spawner
 from support import sandboxes

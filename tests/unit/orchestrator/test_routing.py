@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store.routing import RouteRow
 

@@ -1,0 +1,166 @@
+"""One invocation as a link sees it: frames of one stream, with flow control."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+from picloud.executor import frames
+from picloud.executor.messages import InvocationFailed, LinkError
+
+if TYPE_CHECKING:
+    from picloud.executor.link import Link
+
+MAX_CREDIT: Final = 64 * 1024 * 1024  # no honest sandbox grants more
+GRANT_AT: Final = frames.INITIAL_WINDOW // 2  # taken body bytes after which credit is renewed
+
+
+class Exchange:
+    """One invocation on a link: a request going in, an answer or a failure coming out.
+
+    `response` is the payload of the answer's head and first body bytes, or InvocationFailed.
+    Until the sandbox has surely started it, an exchange may be started again on another link.
+    """
+
+    # Most invocations never change these, so they are made once, for the class.
+    abandoned = False
+    cancelled = False
+    ended = False
+    streamed = False
+    failure: InvocationFailed | None = None
+    started = 0.0
+    stream = 0
+    _taken = 0
+    _chunks: deque[bytes] | None = None
+    _credit_waiter: asyncio.Future[None] | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _sender: asyncio.Task[None] | None = None
+    _link: Link
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, head: bytes, body: bytes) -> None:
+        self.head = head
+        self.body = body
+        self.response: asyncio.Future[bytes] = loop.create_future()
+
+    def start(self, link: Link, stream: int, now: float) -> None:
+        """Begin on a link, or begin again on another one."""
+        if self._sender is not None:
+            self._sender.cancel()
+        self._link = link
+        self.stream = stream
+        self.started = now
+        body = self.body
+        if len(body) <= frames.INITIAL_WINDOW:
+            self._credit = frames.INITIAL_WINDOW - len(body)
+            link.write(frames.encode_invoke(stream, self.head, body))
+            return
+        self._credit = 0
+        first, rest = body[: frames.INITIAL_WINDOW], memoryview(body)[frames.INITIAL_WINDOW :]
+        link.write(frames.encode_invoke(stream, self.head, first, end=False))
+        self._sender = link.loop.create_task(self._send_rest(rest))
+        self.response.add_done_callback(lambda _: self._stop_sending())
+
+    async def _send_rest(self, body: memoryview) -> None:
+        """Send the body that did not go with INVOKE, as fast as the sandbox takes it."""
+        while body and not self.ended:
+            if self._credit == 0:
+                self._credit_waiter = self._link.loop.create_future()
+                await self._credit_waiter
+                continue
+            part = body[: min(self._credit, frames.INITIAL_WINDOW)]
+            body = body[len(part) :]
+            self._credit -= len(part)
+            self._link.write(
+                frames.encode(frames.DATA, 0 if body else frames.END, self.stream, bytes(part))
+            )
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The streamed rest of the answer. Raises InvocationFailed when it breaks off."""
+        chunks = self._chunks = self._chunks or deque()
+        while True:
+            while chunks:
+                chunk = chunks.popleft()
+                yield chunk
+                self._renew(len(chunk))
+            if self.failure is not None:
+                raise self.failure
+            if self.ended:
+                return
+            self._waiter = self._link.loop.create_future()
+            await self._waiter
+
+    def cancel(self) -> None:
+        """Ask the sandbox to stop; it stays open until the sandbox has answered."""
+        if not self.ended and not self.cancelled:
+            self.cancelled = True
+            self._link.write(frames.encode(frames.CANCEL, 0, self.stream, b""))
+
+    def fail(self, failure: InvocationFailed) -> None:
+        """End with a failure: the caller, waiting for head or body, gets it."""
+        self.ended = True
+        self._tell(failure)
+
+    def abandon(self, failure: InvocationFailed) -> None:
+        """Tell the caller it failed, though the sandbox has not ended it yet."""
+        self.abandoned = True
+        self._tell(failure)
+
+    def took_credit(self, credit: int) -> None:
+        """The sandbox can take so many more body bytes."""
+        self._credit += credit
+        if self._credit > MAX_CREDIT:
+            raise LinkError("more credit than a window may hold")
+        if self._credit_waiter is not None and not self._credit_waiter.done():
+            self._credit_waiter.set_result(None)
+
+    def took_response(self, payload: bytes, end: bool) -> None:
+        """The answer's head and first body bytes."""
+        if self.streamed:
+            raise LinkError("a second answer for one invocation")
+        self.streamed = True
+        self.ended = end
+        if not end:
+            self._taken = len(frames.split_head(payload)[1])
+        if not self.response.done():
+            self.response.set_result(payload)
+
+    def took_data(self, chunk: bytes, end: bool) -> None:
+        """More body of the answer."""
+        if not self.streamed:
+            raise LinkError("body before head")
+        self.ended = end
+        if self.abandoned:
+            self._renew(len(chunk))
+            return
+        if self._chunks is None:
+            self._chunks = deque()
+        self._chunks.append(chunk)
+        if sum(map(len, self._chunks)) > frames.INITIAL_WINDOW * 2:
+            raise LinkError("more body than credit")
+        self._wake()
+
+    def _stop_sending(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+
+    def _tell(self, failure: InvocationFailed) -> None:
+        if self.failure is None:
+            self.failure = failure
+        if not self.response.done():
+            self.response.set_exception(failure)
+            self.response.exception()  # seen: the caller may have left
+        self._wake()
+
+    def _renew(self, taken: int) -> None:
+        self._taken += taken
+        if self._taken >= GRANT_AT and not self.ended:
+            self._link.write(frames.encode_window(self.stream, self._taken))
+            self._taken = 0
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self.ended and self._credit_waiter is not None and not self._credit_waiter.done():
+            self._credit_waiter.set_result(None)
