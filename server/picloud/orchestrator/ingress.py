@@ -141,7 +141,7 @@ class Ingress:
         try:
             body = await self._body(request, receive) if request.has_body else b""
         except BodyTooLarge as error:
-            await _send_error(send, 413, error.code, error.message, connection="close")
+            await _send_error(send, 413, error.code, error.message)
             return
         except _CallerLeft:
             return
