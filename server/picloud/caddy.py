@@ -8,7 +8,9 @@ from typing import Final
 from picloud import assets
 from picloud.config import Settings
 
-_BODY_MARGIN: Final = 1024 * 1024  # the node answers 413 itself, in the platform's own words
+# The node refuses a large body itself, in the platform's own words and without reading it; were
+# Caddy's cap near the node's, the two answers would race.
+_BODY_CAP: Final = 8
 
 
 def command() -> list[str]:
@@ -32,7 +34,7 @@ def environ(settings: Settings) -> dict[str, str]:
         "PICLOUD_BASE_DOMAIN": settings.base_domain,
         "PICLOUD_MANAGER": upstream(settings.manager_listen),
         "PICLOUD_NODE": upstream(settings.node_listen),
-        "PICLOUD_BODY_LIMIT": str(settings.max_request_bytes + _BODY_MARGIN),
+        "PICLOUD_BODY_LIMIT": str(settings.max_request_bytes * _BODY_CAP),
         "PICLOUD_GRACE": f"{max(1, settings.drain_seconds)}s",
     }
 

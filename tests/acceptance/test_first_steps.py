@@ -87,7 +87,7 @@ def test_a_new_version_serves_as_soon_as_the_deploy_returns(platform: Platform) 
 def test_unknown_addresses_and_large_bodies_get_clear_answers(platform: Platform) -> None:
     with platform.client() as client:
         unknown = client.get("/x/demo/nowhere")
-        large = client.post("/x/demo/hello", content=b"x" * (12 * 1024 * 1024))
+        large = client.post("/x/demo/hello", content=b"x" * (64 * 1024 * 1024))
     assert unknown.status_code == 404
     assert unknown.json()["error"]["code"]
     assert large.status_code == 413
