@@ -82,7 +82,7 @@ async def test_scripts_answer_while_the_control_plane_is_down(
 ) -> None:
     pid = own_platform.part(part)
     answers = await load_during(own_platform, lambda: os.kill(pid, signal.SIGKILL))
-    assert {status for status, _ in answers} == {200}
+    assert [answer for answer in answers if answer[0] != 200] == []
 
 
 def test_nothing_is_left_after_a_kill_of_the_supervisor(own_platform: Platform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import IO, Final
 
 import httpx
+
+from picloud.process import die_with_parent
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EMAIL: Final = "owner@example.org"
@@ -85,6 +88,9 @@ class Platform:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            preexec_fn=functools.partial(  # noqa: PLW1509  # one prctl call
+                die_with_parent, signal.SIGTERM, parent=os.getpid()
+            ),
         )
         end = began + READY_SECONDS
         while "PiCloud is ready" not in self.output:
