@@ -33,7 +33,7 @@ class PiCloudError(Exception):
         return str(self)
 
 
-class Expected(PiCloudError, abstract=True):
+class Expected(PiCloudError, abstract=True):  # noqa: N818  # a kind of failure, not one
     """A failure the caller can act on."""
 
 

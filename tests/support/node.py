@@ -81,7 +81,7 @@ class NodeProcess:
         # The node has loaded the table once it has been idle in LISTEN after our commit.
         await asyncio.sleep(0.05)
         async with asyncio.timeout(5):
-            while not await self.pool.fetchval(
+            while not await self.pool.fetchval(  # noqa: ASYNC110  # another process
                 "SELECT bool_and(state = 'idle') FROM pg_stat_activity "
                 "WHERE application_name = 'picloud-node-feed' AND datname = current_database()"
             ):
@@ -152,7 +152,7 @@ async def _until_ready(
     async with asyncio.timeout(START_SECONDS):
         while True:
             if process.returncode is not None:
-                raise RuntimeError(f"the node ended: {log.read_text()}")
+                raise RuntimeError(f"the node ended: {log.read_text()}")  # noqa: ASYNC240  # a small file
             try:
                 if (await client.get("/readyz")).status_code == 200:
                     return
