@@ -9,12 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-# invocations: id, node_number, seq, app_id, script_id, version_id, trigger, outcome, method, path,
-# status, started_at, duration_us, queue_us, cold, bytes_in, bytes_out, error_code, error
-InvocationRow: TypeAlias = tuple[object, ...]
-# log_records: node_number, seq, app_id, script_id, version_id, invocation_id, number, level,
-# stream, logged_at, text
-LogRow: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[object, ...]
 
 INVOCATION_COLUMNS: Final = (
     "id",

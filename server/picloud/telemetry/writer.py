@@ -16,7 +16,7 @@ from typing import Final
 
 import asyncpg
 
-from picloud.telemetry.records import INVOCATION_COLUMNS, LOG_COLUMNS, InvocationRow, LogRow
+from picloud.telemetry.records import INVOCATION_COLUMNS, LOG_COLUMNS, Row
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class RecordWriter:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]],
         *,
         node_number: int,
         buffer_rows: int = BUFFER_ROWS,
@@ -43,14 +43,14 @@ class RecordWriter:
         # Node-wide, increasing across restarts: no node writes a million rows a second for long.
         self.seq = time.time_ns() // 1000
         self._connect = connect
-        self._connection: asyncpg.Connection | None = None
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._buffer_rows = buffer_rows
-        self._invocations: list[InvocationRow] = []
-        self._logs: list[LogRow] = []
+        self._invocations: list[Row] = []
+        self._logs: list[Row] = []
         self._arrived = asyncio.Event()
         self._closing = False
 
-    def add_invocation(self, row: InvocationRow) -> None:
+    def add_invocation(self, row: Row) -> None:
         """Remember an invocation that has ended."""
         if len(self._invocations) >= self._buffer_rows:
             self.dropped += 1
@@ -58,7 +58,7 @@ class RecordWriter:
         self._invocations.append(row)
         self._arrived.set()
 
-    def add_log(self, row: LogRow) -> None:
+    def add_log(self, row: Row) -> None:
         """Remember a log record."""
         if len(self._logs) >= self._buffer_rows:
             self.dropped += 1
@@ -93,38 +93,38 @@ class RecordWriter:
     async def _write_waiting(self) -> None:
         attempt = 0
         while self._waiting():
-            invocations, logs = self._invocations[:BATCH_ROWS], self._logs[:BATCH_ROWS]
             try:
-                await self._write(invocations, logs)
-            except asyncpg.UniqueViolationError:
-                logger.info("a batch had been committed before its connection was lost")
-            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-                self.dropped += len(invocations) + len(logs)
-                logger.exception("a batch was refused", exc_info=error)
+                # Logs first: who sees an invocation finds what it said.
+                await self._copy("log_records", LOG_COLUMNS, self._logs)
+                await self._copy("invocations", INVOCATION_COLUMNS, self._invocations)
+                await (await self._connected()).execute(f"NOTIFY {CHANNEL}, '{self.node_number}'")
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 await self._lost_connection(error, attempt)
                 attempt += 1
                 if self._closing and attempt > len(BACK_OFF_SECONDS):
                     self._give_up()
-                continue
-            attempt = 0
-            del self._invocations[: len(invocations)]
-            del self._logs[: len(logs)]
+            else:
+                attempt = 0
 
-    async def _write(self, invocations: list[InvocationRow], logs: list[LogRow]) -> None:
+    async def _copy(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+        """Write the oldest rows in one COPY, which takes effect whole or not at all."""
+        batch = rows[:BATCH_ROWS]
+        if not batch:
+            return
+        connection = await self._connected()
+        try:
+            await connection.copy_records_to_table(table, records=batch, columns=columns)
+        except asyncpg.UniqueViolationError:
+            logger.info("a batch had been committed before its connection was lost")
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
+            self.dropped += len(batch)
+            logger.exception("a batch was refused", extra={"rows": len(batch)})
+        del rows[: len(batch)]
+
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
         if self._connection is None:
             self._connection = await self._connect()
-        connection = self._connection
-        async with connection.transaction():
-            if invocations:
-                await connection.copy_records_to_table(
-                    "invocations", records=invocations, columns=INVOCATION_COLUMNS
-                )
-            if logs:
-                await connection.copy_records_to_table(
-                    "log_records", records=logs, columns=LOG_COLUMNS
-                )
-        await connection.execute(f"NOTIFY {CHANNEL}, '{self.node_number}'")
+        return self._connection
 
     async def _lost_connection(self, error: Exception, attempt: int) -> None:
         logger.warning(
