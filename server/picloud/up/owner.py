@@ -50,9 +50,10 @@ class Owner:
         """What to tell the person who started the platform."""
         if self._generated is None:
             return [f"owner    {self._email}"]
-        works = await self._can_log_in(manager_listen, self._generated)
-        if not works:
+        answer = await self._try_log_in(manager_listen, self._generated)
+        if answer == "InvalidCredentialsError":  # there was an account before this start
             self._done()
+            self._generated = None
             return [f"owner    {self._email}, with the password set when the account was made"]
         return [
             f"owner    {self._email}",
@@ -69,14 +70,14 @@ class Owner:
         with contextlib.suppress(FileNotFoundError):
             self._file.unlink()
 
-    async def _can_log_in(self, listen: str, password: Secret) -> bool:
+    async def _try_log_in(self, listen: str, password: Secret) -> str:
+        """The kind of the answer; empty when there was none."""
         credentials = {"email": self._email, "password": password.reveal()}
         try:
             data = await probes.graphql(listen, _LOG_IN, {"input": credentials})
         except (OSError, ValueError, TimeoutError):
-            return False
-        answer = data.get("sessionCreate") or {}
-        return bool(answer.get("__typename") == "SessionCreateSuccess")
+            return ""
+        return str((data.get("sessionCreate") or {}).get("__typename", ""))
 
 
 def _write_private(file: Path, text: str) -> None:
