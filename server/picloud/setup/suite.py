@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,9 @@ def checks(root: Path, arguments: Sequence[str]) -> list[Check]:
 
 def run(root: Path, arguments: Sequence[str]) -> bool:
     """Run all of them, one after the other; True when all passed."""
+    # A shell starts what it puts into the background with SIGINT ignored, and that is inherited:
+    # tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     results = [_run(check) for check in checks(root, arguments)]
     print()
     for result in results:
