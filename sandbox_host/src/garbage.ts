@@ -7,7 +7,5 @@ export function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   setFlagsFromString("--no-expose-gc");
-  for (let round = 0; round < 3; round += 1) {
-    collect();
-  }
+  collect();
 }
