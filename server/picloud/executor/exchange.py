@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from picloud.executor import frames
 from picloud.executor.messages import InvocationFailed, LinkError
 
-if TYPE_CHECKING:
-    from picloud.executor.link import Link
-
 MAX_CREDIT: Final = 64 * 1024 * 1024  # no honest sandbox grants more
 GRANT_AT: Final = frames.INITIAL_WINDOW // 2  # taken body bytes after which credit is renewed
+
+
+class Wire(Protocol):
+    """What an exchange needs of its link."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def write(self, frame: bytes) -> None:
+        """Queue a frame."""
 
 
 class Exchange:
@@ -37,14 +43,14 @@ class Exchange:
     _credit_waiter: asyncio.Future[None] | None = None
     _waiter: asyncio.Future[None] | None = None
     _sender: asyncio.Task[None] | None = None
-    _link: Link
+    _link: Wire
 
     def __init__(self, loop: asyncio.AbstractEventLoop, head: bytes, body: bytes) -> None:
         self.head = head
         self.body = body
         self.response: asyncio.Future[bytes] = loop.create_future()
 
-    def start(self, link: Link, stream: int, now: float) -> None:
+    def start(self, link: Wire, stream: int, now: float) -> None:
         """Begin on a link, or begin again on another one."""
         if self._sender is not None:
             self._sender.cancel()
