@@ -100,7 +100,7 @@ class SandboxPool:
                     self._wake.clear()
                     while self._wants_boot():
                         self._booting += 1
-                        boots.create_task(self._boot(urgent=len(self._waiters) > 0))
+                        boots.create_task(self._boot(urgent=self._is_urgent()))
         finally:
             await self._end()
 
@@ -182,6 +182,10 @@ class SandboxPool:
         missing = self._limits.blank_target + len(self._waiters) - len(self._blank)
         waiting = min(len(self._waiters), os.cpu_count() or 1)
         return self._booting < min(missing, max(self._limits.boots_at_once, waiting))
+
+    def _is_urgent(self) -> bool:
+        """Somebody waits, or the node is starting and is not ready before its first sandbox."""
+        return bool(self._waiters) or self._booted == 0
 
     async def _boot(self, *, urgent: bool) -> None:
         try:
