@@ -31,6 +31,7 @@ INTERLEAVED: Final = frozenset(("async", "asgi"))
 ASYNC_DEPTH: Final = 32  # interleaved invocations of async handlers in one sandbox
 PIPELINE_DEPTH: Final = 64  # sync invocations sent ahead, at most
 PIPELINE_SECONDS: Final = 0.010  # work sent ahead: nobody waits longer behind quick handlers
+ONE_AHEAD_SECONDS: Final = 0.1  # below this pace one is sent ahead: no gap between two
 GROW_AFTER: Final = 0.02  # seconds somebody waits before a further sandbox is bound
 CANCEL_GRACE: Final = 0.5  # seconds an async handler has to stop after its deadline
 IMPORT_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an import that failed
@@ -195,12 +196,9 @@ class Lane:
 
     def submit(self, invocation: Invocation) -> None:
         """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
-        if not self.waiting:
-            depth = self.depth
-            for box in self.boxes:
-                if len(box.running) < depth:
-                    box.start(invocation)
-                    return
+        if not self.waiting and (box := self._with_room()) is not None:
+            box.start(invocation)
+            return
         if len(self.waiting) >= self._queue_size:
             raise TooManyRequests(f"queue_size={self._queue_size} requests wait already")
         if not self.boxes and self._import_failure and time.monotonic() < self._import_again:
@@ -213,7 +211,7 @@ class Lane:
     def feed(self) -> None:
         """Hand waiting invocations to sandboxes with room."""
         while self.waiting:
-            box = next((box for box in self.boxes if len(box.running) < self.depth), None)
+            box = self._with_room()
             if box is None:
                 return
             invocation = self.waiting.popleft()
@@ -221,6 +219,17 @@ class Lane:
                 box.start(invocation)
         if self.closed:
             self._retire_idle()
+
+    def _with_room(self) -> Box | None:
+        """An idle sandbox, else the first that takes one more ahead."""
+        room = None
+        for box in self.boxes:
+            running = len(box.running)
+            if not running:
+                return box
+            if running < self.depth and room is None:
+                room = box
+        return room
 
     def took_kind(self, kind: str) -> None:
         """What the import showed: async handlers interleave, all others run in order."""
@@ -230,9 +239,11 @@ class Lane:
 
     def took_time(self, seconds: float) -> None:
         """Learn the pace: quick sync handlers are sent ahead."""
-        self._pace += (seconds - self._pace) / 8
+        self._pace += (seconds - self._pace) / (8 if self._pace else 1)
         if self.in_order:
-            self.depth = max(1, min(PIPELINE_DEPTH, int(PIPELINE_SECONDS / (self._pace + 1e-9))))
+            ahead = int(PIPELINE_SECONDS / (self._pace + 1e-9))
+            least = 2 if self._pace < ONE_AHEAD_SECONDS else 1
+            self.depth = max(least, min(PIPELINE_DEPTH, ahead))
 
     def lost(self, box: Box, again: list[Invocation]) -> None:
         """A sandbox of this lane is gone."""
