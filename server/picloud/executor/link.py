@@ -23,6 +23,7 @@ from picloud.executor.messages import (
 )
 
 MAX_LOG_TEXT: Final = 256 * 1024  # bytes of one record; the guest cuts lines far below
+FRAMES_TOGETHER: Final = 8
 _SOCKET_BUFFER: Final = 1024 * 1024
 
 
@@ -53,12 +54,17 @@ class _Nobody:
 class Link(asyncio.Protocol):
     """Frames to and from one sandbox. `open_exchanges` are the invocations it owes an answer."""
 
-    def __init__(self, on_lost: Callable[[BaseException | None], None]) -> None:
+    def __init__(
+        self, sock: socket.socket, on_lost: Callable[[BaseException | None], None]
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.owner: LinkOwner = _Nobody()
         self.open_exchanges: dict[int, Exchange] = {}
         self.hello: Hello | None = None
         self._on_lost = on_lost
+        self._socket = sock
+        self._unsent: list[bytes] = []
+        self._in_turn = False
         self._decoder = frames.Decoder()
         self._transport: asyncio.Transport | None = None
         self._next_stream = 1
@@ -124,9 +130,39 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def write(self, frame: bytes) -> None:
-        """Queue a frame; the loop sends all frames of one turn together."""
-        if self._transport is not None and not self.lost:
-            self._transport.write(frame)
+        """Send a frame: the first of a loop turn at once, the others a few together.
+
+        So the sandbox is at work while we still take the turn's other requests in.
+        """
+        if self.lost:
+            return
+        self._unsent.append(frame)
+        if not self._in_turn:
+            self._in_turn = True
+            self.loop.call_soon(self._end_turn)
+            self._send()
+        elif len(self._unsent) >= FRAMES_TOGETHER:
+            self._send()
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        if self._unsent and not self.lost:
+            self._send()
+
+    def _send(self) -> None:
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        if self._transport is None:
+            return
+        if not self._transport.get_write_buffer_size():
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # the loop notices the loss and tells it
+        if data:
+            self._transport.write(data)
 
     # -- what arrives ------------------------------------------------------------------------
 
@@ -221,7 +257,7 @@ async def connect(
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
     loop = asyncio.get_running_loop()
-    _, link = await loop.create_unix_connection(lambda: Link(on_lost), sock=sock)
+    _, link = await loop.create_unix_connection(lambda: Link(sock, on_lost), sock=sock)
     try:
         await link.handshake(timeout)
     except BaseException:

@@ -11,7 +11,7 @@ from uuid import UUID
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.orchestrator.invocation import Invocation
-from picloud.orchestrator.lane import Box, Lane, timed_out
+from picloud.orchestrator.lane import Box, Lane
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store.routing import RouteRow, load_source
 
@@ -84,12 +84,13 @@ class Dispatcher:
         box.first = first
         try:
             bound = await sandbox.link.bind(
-                self._bind_head(target), source.encode(), target.timeout_ms / 1000
+                self._bind_head(target), source.encode(), self._import_ms(target) / 1000
             )
         except BaseException as error:
             self._pool.retire(sandbox)
             if isinstance(error, TimeoutError):
-                raise timed_out(target) from None
+                said = f"the import took longer than {self._import_ms(target)} ms"
+                raise InvocationFailed(Outcome.TIMEOUT, "timeout", said) from None
             if isinstance(error, LinkError):
                 said = f"the import ended its sandbox: {error}"
                 raise InvocationFailed(Outcome.SCRIPT_ERROR, "import_failed", said) from error
@@ -97,6 +98,10 @@ class Dispatcher:
         box.first = None
         lane.took_kind(bound.kind)
         return box
+
+    def _import_ms(self, target: RouteRow) -> int:
+        """How long an import may take: it comes once, and even a script in a hurry may need it."""
+        return max(target.timeout_ms, self._settings.default_timeout_ms)
 
     async def _blank_for(self, lane: Lane, source: str) -> Sandbox:
         """The sandbox that checked this very source, else a blank one."""

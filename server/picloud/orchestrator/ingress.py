@@ -33,6 +33,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
+BODILESS: Final = frozenset((204, 304))  # HTTP gives these no body
 PREFIX: Final = "/x/"
 SESSION_COOKIES: Final = (b"picloud_", b"__Host-picloud_")
 _WATCHED: Final = frozenset(
@@ -247,21 +248,14 @@ class Ingress:
         if not invocation.ended:
             await _send_stream(send, invocation, status, headers, body)
             return
+        headers = [*headers, (b"picloud-invocation-id", str(invocation.id).encode())]
+        if status in BODILESS:
+            body = b""
+        else:
+            headers.append((b"content-length", b"%d" % len(body)))
         invocation.bytes_out = len(body)
         invocation.finish(status)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    *headers,
-                    (b"content-length", b"%d" % len(body)),
-                    (b"picloud-invocation-id", str(invocation.id).encode()),
-                ]
-                if status not in (204, 304)
-                else [*headers, (b"picloud-invocation-id", str(invocation.id).encode())],
-            }
-        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _send_failure(
@@ -315,12 +309,13 @@ async def _send_stream(
     invocation.watch_caller()
     failure = None
     try:
-        invocation.bytes_out = len(first)
-        if first:
+        if first and status not in BODILESS:
+            invocation.bytes_out = len(first)
             await send({"type": "http.response.body", "body": first, "more_body": True})
         async for chunk in invocation.chunks():
-            invocation.bytes_out += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if status not in BODILESS:
+                invocation.bytes_out += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except InvocationFailed as error:
         failure = error
     finally:

@@ -6,13 +6,19 @@ import asyncio
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from picloud.domain.ids import IdMaker
+from picloud.store import checks
 from picloud.store.database import Pool
 from support.node import NodeProcess, running_node
+from support.postgres import PostgresServer
 
 HELLO = """
 def handler(request):
@@ -304,12 +310,15 @@ async def test_more_versions_than_sandboxes_take_turns(
         assert len(node.sandbox_pids()) <= 2
 
 
+async def _checked(node: NodeProcess, check_id: UUID) -> dict[str, Any]:
+    for _ in range(500):
+        if (result := await checks.read_result(node.pool, check_id)) is not None:
+            return result
+        await asyncio.sleep(0.02)
+    raise AssertionError("no node answered the check")
+
+
 async def test_a_source_check_is_answered_from_a_sandbox(node: NodeProcess) -> None:
-    from datetime import UTC, datetime
-
-    from picloud.domain.ids import IdMaker
-    from picloud.store import checks
-
     ids = IdMaker()
     for source, ok in (("def handler(r): return 1\n", True), ("def handler(:\n", False)):
         check_id = ids.new()
@@ -338,3 +347,54 @@ async def test_the_platforms_cookies_stay_out_and_a_script_sets_none_here(
     )
     assert answer.json() == {"mine": "1"}
     assert "set-cookie" not in answer.headers
+
+
+async def test_a_status_without_body_has_none_and_a_body_beside_it_is_refused(
+    node: NodeProcess,
+) -> None:
+    await node.deploy("none", "def handler(request):\n    return (request.body, 204)\n")
+    empty = await node.client.post("/x/demo/none")
+    assert (empty.status_code, empty.content) == (204, b"")
+    full = await node.client.post("/x/demo/none", content=b"x")
+    assert (full.status_code, full.json()["error"]["code"]) == (500, "answer_invalid")
+
+
+async def test_a_script_learns_the_address_its_caller_has(node: NodeProcess) -> None:
+    await node.deploy("who", "def handler(request):\n    return request.client_ip\n")
+    answer = await node.client.get("/x/demo/who", headers={"x-forwarded-for": "192.0.2.7"})
+    assert answer.text == "192.0.2.7"
+
+
+async def test_the_first_request_after_a_check_is_served_by_the_sandbox_that_checked(
+    node: NodeProcess,
+) -> None:
+    source = "def handler(request):\n    return 'checked'\n"
+    check_id = IdMaker().new()
+    await checks.add_check(
+        node.pool, id=check_id, source=source, filename="a.py", created_at=datetime.now(UTC)
+    )
+    await _checked(node, check_id)
+    before = set(node.sandbox_pids())
+    await node.deploy("checked", source)
+    assert (await node.client.get("/x/demo/checked")).text == "checked"
+    (record,) = await node.invocations(1)
+    assert record["cold"] is False
+    assert before <= set(node.sandbox_pids())
+
+
+async def test_scripts_answer_and_nothing_is_lost_while_postgresql_is_away(
+    node: NodeProcess, postgres_server: PostgresServer
+) -> None:
+    await node.deploy("hello", HELLO)
+    await node.client.get("/x/demo/hello")
+    await node.pool.expire_connections()
+    postgres_server.stop()
+    try:
+        for number in range(20):
+            answer = await node.client.get(f"/x/demo/hello?name=n{number}")
+            assert answer.json() == {"hello": f"n{number}"}
+    finally:
+        postgres_server.start()
+    assert len(await node.invocations(21)) == 21
+    texts = [log["text"] for log in await node.logs(21)]
+    assert texts == ["hello world", *(f"hello n{number}" for number in range(20))]
