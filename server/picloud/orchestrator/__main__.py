@@ -10,6 +10,7 @@ import uvloop
 
 from picloud.config import ConfigError, Settings
 from picloud.errors import PiCloudError
+from picloud.orchestrator.ingress import hide_broken_answers
 from picloud.orchestrator.node import Node
 
 
@@ -18,6 +19,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
+    logging.getLogger("uvicorn.error").addFilter(hide_broken_answers)
     try:
         settings = Settings.load()
     except ConfigError as error:

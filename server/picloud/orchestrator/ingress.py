@@ -75,7 +75,7 @@ class _CallerLeft(Exception):  # noqa: N818 - nobody is there to be told
 class _Request:
     """What one pass over the headers finds."""
 
-    __slots__ = ("cookie", "forwarded_for", "has_body", "host", "length", "lines", "proto")
+    __slots__ = ("forwarded_for", "has_body", "host", "length", "lines", "proto")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.host = b""
@@ -328,7 +328,12 @@ async def _send_stream(
 
 
 class BrokenAnswer(Exception):  # noqa: N818 - the only way to make the server drop a connection
-    """An answer broke off after its head had left."""
+    """An answer broke off after its head had left. The invocation's record says why."""
+
+
+def hide_broken_answers(record: logging.LogRecord) -> bool:
+    """A filter for uvicorn's log: these are no faults of the server."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BrokenAnswer))
 
 
 def own_cookies(value: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,27 @@ def test_log_out_from_a_platform_that_is_gone_forgets_it_all_the_same(
     assert result.exit_code == 0
     assert "Forgotten here only" in result.stderr
     assert pic_alone("whoami").exit_code == 3
+
+
+def test_log_in_waits_for_a_platform_that_is_starting(
+    pic_alone: Pic, platform: FakePlatform
+) -> None:
+    allow_log_in(platform)
+    platform.graphql_answer = PlainTextResponse("starting", status_code=503)
+    ready = threading.Timer(0.7, lambda: setattr(platform, "graphql_answer", None))
+    ready.start()
+    result = pic_alone("login", platform.url, "--email", "ada@example.org", "--password", "secret")
+    ready.join()
+    assert result.exit_code == 0
+    assert "does not answer yet; waiting up to 120 s" in result.stderr
+
+
+def test_log_in_does_not_wait_when_told_so(pic_alone: Pic, platform: FakePlatform) -> None:
+    platform.graphql_answer = PlainTextResponse("starting", status_code=503)
+    arguments = ("login", platform.url, "--email", "a@b", "--password", "x", "--wait", "0")
+    result = pic_alone(*arguments)
+    assert result.exit_code == 5
+    assert "waiting" not in result.stderr
 
 
 def test_without_a_log_in_the_next_command_is_named(pic_alone: Pic) -> None:

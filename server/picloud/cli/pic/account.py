@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -13,15 +16,29 @@ from picloud.cli.pic.credentials import Account, Target
 from picloud.cli.pic.errors import CliError
 from picloud.cli.pic.state import State
 
+LOCAL_PATIENCE: Final = 120.0  # seconds; set-up and first start of a platform on this machine
+ASK_AGAIN: Final = 0.5  # seconds
+
 
 @click.command()
 @click.argument("url")
 @click.option("--email", help="Asked for when absent.")
 @click.option("--password", help="Asked for when absent.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait for a platform that is starting; 120 for one on this machine, else 0.",
+)
 @output.json_option
 def login(
-    url: str, email: str | None, password: str | None, password_stdin: bool, as_json: bool
+    url: str,
+    email: str | None,
+    password: str | None,
+    password_stdin: bool,
+    wait: float | None,
+    as_json: bool,
 ) -> None:
     """Log in to the platform at URL and remember it.
 
@@ -32,13 +49,14 @@ def login(
     _warn_if_open(server)
     # Asked for on stderr: stdout is the result's.
     email = email if email is not None else click.prompt("E-mail", err=True)
-    payload = success(
-        Client(Target(url=server, token=None)).execute_openly(
-            operations.SESSION_CREATE,
-            {"email": email, "password": _password(password, password_stdin)},
-        )["sessionCreate"],
-        "SessionCreateSuccess",
+    credentials_given = {"email": email, "password": _password(password, password_stdin)}
+    client = Client(Target(url=server, token=None))
+    answer = _once_up(
+        server,
+        _patience(server) if wait is None else wait,
+        lambda: client.execute_openly(operations.SESSION_CREATE, credentials_given),
     )
+    payload = success(answer["sessionCreate"], "SessionCreateSuccess")
     user = payload["user"]
     path = credentials.credentials_path()
     account = Account(token=payload["token"], email=user["email"], expires_at=payload["expiresAt"])
@@ -48,6 +66,27 @@ def login(
         return
     click.echo(f"Logged in to {server} as {user['email']} ({user['role'].lower()}).")
     click.echo("Next:  pic apps create demo")
+
+
+def _patience(server: str) -> float:
+    is_here = credentials.is_loopback(urlsplit(server).hostname or "")
+    return LOCAL_PATIENCE if is_here else 0.0
+
+
+def _once_up(server: str, seconds: float, ask: Callable[[], Any]) -> Any:
+    """Ask, and ask again while nobody answers: a first `./picloud up` takes a minute or two."""
+    deadline = time.monotonic() + seconds
+    waiting = False
+    while True:
+        try:
+            return ask()
+        except CliError as exc:
+            if exc.code != "unreachable" or time.monotonic() >= deadline:
+                raise
+        if not waiting:
+            output.note(f"{server} does not answer yet; waiting up to {seconds:g} s for it.")
+            waiting = True
+        time.sleep(ASK_AGAIN)
 
 
 def _password(given: str | None, from_stdin: bool) -> str:
