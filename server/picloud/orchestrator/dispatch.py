@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from picloud.config import Settings
     from picloud.executor.pool import SandboxPool
     from picloud.executor.sandbox import Sandbox
-    from picloud.store.database import Pool
+    from picloud.store.database import Connection, Pool
 
 logger = logging.getLogger(__name__)
 
 DIED: Final = "the sandbox died while it ran this invocation"
 KEEP_SECONDS: Final = 10.0  # from a source's check to the first request of its version
+SOURCES_HELD: Final = 64 * 1024 * 1024  # characters of sources kept in memory
 RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
 
 
@@ -147,6 +148,18 @@ class Dispatcher:
     def _retire(self, sandbox: Sandbox) -> None:
         self._pool.retire(sandbox, grace=RETIRE_GRACE)
 
+    def missing_sources(self) -> list[UUID]:
+        """Active versions whose source is not in memory; none when memory holds enough."""
+        if sum(map(len, self._sources.values())) >= SOURCES_HELD:
+            return []
+        return [each for each in self.table.versions if each not in self._sources]
+
+    async def learn_source(self, db: Connection, version_id: UUID) -> None:
+        """Fetch a source ahead: a first request then needs no database, nor one that is up."""
+        source = await load_source(db, version_id)
+        if source is not None:
+            self._sources[version_id] = source
+
     async def _source(self, target: RouteRow) -> str:
         source = self._sources.get(target.version_id)
         if source is None:
@@ -155,8 +168,6 @@ class Dispatcher:
                 raise InvocationFailed(
                     Outcome.PLATFORM_ERROR, "sandbox_unavailable", "the version is gone"
                 )
-            if target.version_id in self.table.versions:
-                self._sources[target.version_id] = source
         return source
 
     def _bind_head(self, target: RouteRow) -> dict[str, object]:

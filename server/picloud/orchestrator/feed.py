@@ -88,7 +88,11 @@ class Feed:
             self._routes_changed = False
             rows = await routing.load_routing(connection)
             self._dispatcher.replace_table(RoutingTable(rows))
-        self.synced.set()
+            self.synced.set()
+            for version_id in self._dispatcher.missing_sources():
+                if self._routes_changed:
+                    break
+                await self._dispatcher.learn_source(connection, version_id)
 
     def _on_routes(self, *_: object) -> None:
         self._routes_changed = True

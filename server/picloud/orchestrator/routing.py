@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlencode
 from picloud.domain.route import Pattern, parse_pattern, split_path
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from picloud.store.routing import RouteRow
 
 _ANY: Final = None
@@ -79,7 +81,7 @@ class RoutingTable:
 
     def __init__(self, rows: Iterable[RouteRow] = ()) -> None:
         self.apps: dict[str, AppRoutes] = {}
-        self.versions: dict[object, RouteRow] = {}
+        self.versions: dict[UUID, RouteRow] = {}
         for row in rows:
             self.apps.setdefault(row.app_name, AppRoutes()).add(row)
             self.versions[row.version_id] = row

@@ -86,10 +86,10 @@ async def migrate(db: Connection, migrations: Sequence[Migration] | None = None)
     try:
         applied = await _applied(db)
         _compare(wanted, applied)
-        todo = wanted[len(applied) :]
-        for migration in todo:
+        waiting = wanted[len(applied) :]
+        for migration in waiting:
             await _apply(db, migration)
-        return len(todo)
+        return len(waiting)
     finally:
         if not db.is_closed():
             await db.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)

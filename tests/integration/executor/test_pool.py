@@ -247,3 +247,4 @@ async def test_closing_in_the_middle_of_a_boot_is_quick(place: Path) -> None:
     async with asyncio.timeout(5):
         async with running(host, PoolLimits(blank_target=1)) as pool:
             await until(lambda: pool._booting == 1 and pool._spawner.pid is not None)
+    assert pool.size == 0
