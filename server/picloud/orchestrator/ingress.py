@@ -21,6 +21,7 @@ from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.lane import TooManyRequests
 from picloud.orchestrator.routing import Found
+from picloud.telemetry.records import version_ids
 
 if TYPE_CHECKING:
     from picloud.orchestrator.dispatch import Dispatcher
@@ -176,27 +177,27 @@ class Ingress:
         if target is None:
             await _send_no_route(send, app_name, method, path, allowed)
             return None
-        found = Found(target, path, params, mount)
+        row_ids = version_ids(target.app_id, target.script_id, target.version_id)
+        found = Found(target, path, params, mount, row_ids)
         table.remember(key, found)
         return found
 
     def _invocation(
         self, scope: Scope, receive: Receive, request: _Request, found: Found, body: bytes
     ) -> Invocation:
-        target, path, params, mount = found
+        target = found.target
         id = self._ids.new_int().to_bytes(16, "big")
         head = (
-            f"{id.hex()}\n{target.timeout_ms}\n{scope['method']}\n{path}\n"
-            f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n{params}\n"
-            f"{request.proto}\n{mount}"
+            f"{id.hex()}\n{target.timeout_ms}\n{scope['method']}\n{found.path}\n"
+            f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n"
+            f"{found.params}\n{request.proto}\n{found.mount}"
         )
         return Invocation(
             self._dispatcher.loop,
             self._writer,
-            target,
+            found,
             UUID(id),
             scope["method"],
-            path,
             b"\n".join((head.encode("latin-1"), *request.lines)),
             body,
             receive,

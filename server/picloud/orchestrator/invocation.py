@@ -11,12 +11,12 @@ from picloud.domain.invocation import Outcome
 from picloud.executor import frames
 from picloud.executor.exchange import Exchange
 from picloud.executor.messages import InvocationFailed, LinkError
-from picloud.telemetry.records import STREAMS, utc, without_nul
+from picloud.telemetry.records import without_nul
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from picloud.store.routing import RouteRow
+    from picloud.orchestrator.routing import Found
     from picloud.telemetry.writer import RecordWriter
 
 _CLOCK_SLACK_US: Final = 1_000_000  # how far a sandbox's clock reading may be off ours
@@ -39,20 +39,19 @@ class Invocation(Exchange):
         self,
         loop: asyncio.AbstractEventLoop,
         writer: RecordWriter,
-        target: RouteRow,
+        found: Found,
         id: UUID,
         method: str,
-        path: str,
         head: bytes,
         body: bytes,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     ) -> None:
         super().__init__(loop, head, body)
         self.writer = writer
-        self.target = target
+        self.found = found
+        self.target = found.target
         self.id = id
         self.method = method
-        self.path = path
         self.arrived = time.monotonic()
         self.arrived_us = time.time_ns() // 1000
         self.receive = receive
@@ -94,48 +93,41 @@ class Invocation(Exchange):
         if self.watcher is not None:
             self.watcher.cancel()
         now = time.monotonic()
-        writer, target = self.writer, self.target
+        writer = self.writer
         writer.seq += 1
         writer.add_invocation(
-            (
-                self.id,
-                writer.node_number,
+            writer.pack.invocation(
                 writer.seq,
-                target.app_id,
-                target.script_id,
-                target.version_id,
-                "http",
-                "ok" if failure is None else failure.outcome.value,
-                self.method,
-                self.path,
-                status,
-                utc(self.arrived_us),
-                int((now - self.arrived) * 1e6),
-                int(max(0.0, self.started - self.arrived) * 1e6),
+                self.id.bytes,
+                self.found.row_ids,
+                (
+                    "ok" if failure is None else failure.outcome.value,
+                    self.method,
+                    self.found.path,
+                    status,
+                ),
+                (
+                    self.arrived_us,
+                    int((now - self.arrived) * 1e6),
+                    int(max(0.0, self.started - self.arrived) * 1e6),
+                ),
                 self.cold,
-                len(self.body),
-                self.bytes_out,
-                None if failure is None else failure.code,
-                None if failure is None else without_nul(failure.message),
+                (len(self.body), self.bytes_out),
+                None if failure is None else (failure.code, without_nul(failure.message)),
             )
         )
 
     def _add_log(self, level: int, stream: int, logged_at: int, text: str) -> None:
-        writer, target = self.writer, self.target
+        writer = self.writer
         writer.seq += 1
         self.log_count += 1
         writer.add_log(
-            (
-                writer.node_number,
+            writer.pack.log(
                 writer.seq,
-                target.app_id,
-                target.script_id,
-                target.version_id,
-                self.id,
-                self.log_count,
-                level,
-                STREAMS[stream],
-                utc(logged_at),
+                self.id.bytes,
+                self.found.row_ids,
+                (self.log_count, level, stream),
+                logged_at,
                 text,
             )
         )

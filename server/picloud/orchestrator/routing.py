@@ -18,12 +18,16 @@ _REMEMBERED: Final = 4096  # requests whose route is remembered
 
 
 class Found(NamedTuple):
-    """Where a request goes: the version, the path inside the app, parameters, mount prefix."""
+    """Where a request goes: the version, the path inside the app, parameters, mount prefix.
+
+    `row_ids` are the ids of app, script and version as records carry them.
+    """
 
     target: RouteRow
     path: str
     params: str
     mount: str
+    row_ids: tuple[bytes, bytes, bytes]
 
 
 class AppRoutes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,13 @@ from typing import Final
 
 import asyncpg
 
-from picloud.telemetry.records import INVOCATION_COLUMNS, LOG_COLUMNS, Row
+from picloud.telemetry.records import (
+    COPY_END,
+    COPY_HEAD,
+    INVOCATION_COLUMNS,
+    LOG_COLUMNS,
+    RowPacker,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +46,19 @@ class RecordWriter:
         buffer_rows: int = BUFFER_ROWS,
     ) -> None:
         self.node_number = node_number
+        self.pack = RowPacker(node_number)
         self.dropped = 0
         # Node-wide, increasing across restarts: no node writes a million rows a second for long.
         self.seq = time.time_ns() // 1000
         self._connect = connect
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._buffer_rows = buffer_rows
-        self._invocations: list[Row] = []
-        self._logs: list[Row] = []
+        self._invocations: list[bytes] = []
+        self._logs: list[bytes] = []
         self._arrived = asyncio.Event()
         self._closing = False
 
-    def add_invocation(self, row: Row) -> None:
+    def add_invocation(self, row: bytes) -> None:
         """Remember an invocation that has ended."""
         if len(self._invocations) >= self._buffer_rows:
             self.dropped += 1
@@ -58,7 +66,7 @@ class RecordWriter:
         self._invocations.append(row)
         self._arrived.set()
 
-    def add_log(self, row: Row) -> None:
+    def add_log(self, row: bytes) -> None:
         """Remember a log record."""
         if len(self._logs) >= self._buffer_rows:
             self.dropped += 1
@@ -106,14 +114,15 @@ class RecordWriter:
             else:
                 attempt = 0
 
-    async def _copy(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+    async def _copy(self, table: str, columns: tuple[str, ...], rows: list[bytes]) -> None:
         """Write the oldest rows in one COPY, which takes effect whole or not at all."""
         batch = rows[:BATCH_ROWS]
         if not batch:
             return
         connection = await self._connected()
         try:
-            await connection.copy_records_to_table(table, records=batch, columns=columns)
+            data = io.BytesIO(b"".join((COPY_HEAD, *batch, COPY_END)))
+            await connection.copy_to_table(table, source=data, columns=columns, format="binary")
         except asyncpg.UniqueViolationError:
             logger.info("a batch had been committed before its connection was lost")
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):

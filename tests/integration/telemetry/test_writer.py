@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -13,29 +14,29 @@ import pytest
 
 from picloud.domain.ids import IdMaker
 from picloud.store.database import Connection, Pool, connect
-from picloud.telemetry.records import Row, utc
+from picloud.telemetry.records import version_ids
 from picloud.telemetry.writer import RecordWriter
 
 IDS = IdMaker()
-APP, SCRIPT, VERSION = IDS.new(), IDS.new(), IDS.new()
+VERSION = version_ids(IDS.new(), IDS.new(), IDS.new())
 
 
-def invocation(writer: RecordWriter, id: UUID | None = None, path: str = "/hello") -> Row:
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def invocation(writer: RecordWriter, id: UUID | None = None) -> bytes:
     writer.seq += 1
-    now = utc(time.time_ns() // 1000)
-    return (
-        *(id or IDS.new(), writer.node_number, writer.seq, APP, SCRIPT, VERSION),
-        *("http", "ok", "GET", path, 200, now, 1, 0, False, 0, 2, None, None),
+    what = ("ok", "GET", "/hello", 200)
+    times, sizes = (now_us(), 1, 0), (0, 2)
+    return writer.pack.invocation(
+        writer.seq, (id or IDS.new()).bytes, VERSION, what, times, False, sizes, None
     )
 
 
-def log(writer: RecordWriter, text: str) -> Row:
+def log(writer: RecordWriter, text: str) -> bytes:
     writer.seq += 1
-    now = utc(time.time_ns() // 1000)
-    return (
-        *(writer.node_number, writer.seq, APP, SCRIPT, VERSION, IDS.new()),
-        *(1, 20, "stdout", now, text),
-    )
+    return writer.pack.log(writer.seq, IDS.new().bytes, VERSION, (1, 20, 1), now_us(), text)
 
 
 @asynccontextmanager
@@ -152,3 +153,52 @@ async def test_a_row_postgresql_refuses_does_not_block_the_others(
     assert [row["text"] for row in await pool.fetch("SELECT text FROM log_records")] == ["fine"]
     with pytest.raises(asyncpg.CharacterNotInRepertoireError):
         await pool.execute("SELECT $1::text", "\0")
+
+
+async def test_every_field_arrives_as_it_was_packed(pool: Pool, database_url: str) -> None:
+    writer = RecordWriter(lambda: connect(database_url, name="w"), node_number=3)
+    app_id, script_id, version_id, id, seq = *(IDS.new() for _ in range(4)), 2**40
+    ids = version_ids(app_id, script_id, version_id)
+    failure = ("script_raised", "ValueError: größer 😀")
+    started = 1_763_769_600_123_456
+    async with running(writer):
+        what = ("script_error", "POST", "/ä", 500)
+        writer.add_invocation(
+            writer.pack.invocation(
+                seq, id.bytes, ids, what, (started, 12_345, 6), True, (2**33, 7), failure
+            )
+        )
+        what_else = ("timeout", "GET", "/", None)
+        writer.add_invocation(
+            writer.pack.invocation(
+                seq + 1, IDS.new().bytes, ids, what_else, (started, 0, 0), False, (0, 0), None
+            )
+        )
+        writer.add_log(writer.pack.log(seq, id.bytes, ids, (9, 40, 4), started, "Zeile\n😀"))
+    full, empty = await pool.fetch("SELECT * FROM invocations ORDER BY seq")
+    assert dict(full) == {
+        "id": id,
+        "node_number": 3,
+        "seq": seq,
+        "app_id": app_id,
+        "script_id": script_id,
+        "version_id": version_id,
+        "trigger": "http",
+        "outcome": "script_error",
+        "method": "POST",
+        "path": "/ä",
+        "status": 500,
+        "started_at": datetime.fromtimestamp(started / 1e6, UTC),
+        "duration_us": 12_345,
+        "queue_us": 6,
+        "cold": True,
+        "bytes_in": 2**33,
+        "bytes_out": 7,
+        "error_code": failure[0],
+        "error": failure[1],
+    }
+    assert (empty["status"], empty["error_code"], empty["error"]) == (None, None, None)
+    (record,) = await pool.fetch("SELECT * FROM log_records")
+    assert (record["number"], record["level"], record["stream"]) == (9, 40, "traceback")
+    assert (record["text"], record["invocation_id"]) == ("Zeile\n😀", id)
+    assert record["logged_at"] == datetime.fromtimestamp(started / 1e6, UTC)
