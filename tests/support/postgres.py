@@ -25,7 +25,6 @@ _PR_SET_PDEATHSIG: Final = 1
 _FAST: Final = (
     *("-c", "fsync=off"),
     *("-c", "full_page_writes=off"),
-    *("-c", "synchronous_commit=off"),
     *("-c", "max_connections=200"),
     *("-c", "listen_addresses="),
 )

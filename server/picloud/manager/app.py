@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -18,7 +17,7 @@ from picloud.manager import playground
 from picloud.manager.graphql.context import Services
 from picloud.manager.graphql.schema import make_schema
 from picloud.manager.graphql.view import GraphQLEndpoint
-from picloud.store.database import Pool
+from picloud.store.database import DATABASE_LOST, Pool
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ def _ready(pool: Pool) -> Callable[[Request], Awaitable[Response]]:
     async def ready(_request: Request) -> Response:
         try:
             await pool.fetchval("SELECT 1", timeout=READY_TIMEOUT)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        except DATABASE_LOST as exc:
             logger.warning("the database does not answer", extra={"reason": repr(exc)})
             return JSONResponse({"status": "database unavailable"}, status_code=503)
         return JSONResponse({"status": "ok"})

@@ -15,15 +15,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Generic
 from uuid import UUID
 
-import asyncpg
-
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition
 from picloud.manager.clock import Clock
 from picloud.manager.subscription import P, Subscription, Wanted
 from picloud.store import records, users
-from picloud.store.database import Connection, Pool
+from picloud.store.database import DATABASE_LOST, Connection, Pool
 from picloud.store.records import Feed
 
 logger = logging.getLogger(__name__)
@@ -33,7 +31,6 @@ REPAIR_INTERVAL: Final = 15.0  # seconds; a writer may die between its commit an
 BACK_OFF: Final = 0.1  # seconds before the first reconnect, doubled up to the last
 MAX_BACK_OFF: Final = 5.0
 CLOSE_TIMEOUT: Final = 2.0
-_LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Stream(Generic[P]):
@@ -106,7 +103,7 @@ class Hub:
                 async with self._listening() as db:
                     delay = BACK_OFF
                     await self._follow(db)
-            except _LOST as exc:
+            except DATABASE_LOST as exc:
                 logger.warning("live tail lost the database", extra={"reason": repr(exc)})
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 delay = min(delay * 2, MAX_BACK_OFF)
@@ -149,7 +146,7 @@ class Hub:
             self._look_everywhere = True
             yield db
         finally:
-            with contextlib.suppress(*_LOST):
+            with contextlib.suppress(*DATABASE_LOST):
                 await db.close(timeout=CLOSE_TIMEOUT)
 
     async def _follow(self, db: Connection) -> None:

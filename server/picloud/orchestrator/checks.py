@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import msgspec
-from asyncpg import InterfaceError, PostgresError
 
 from picloud.errors import PlatformError
 from picloud.executor.messages import Checked, LinkError
 from picloud.store import checks as store
+from picloud.store.database import DATABASE_LOST
 
 if TYPE_CHECKING:
     from picloud.executor.pool import SandboxPool
@@ -55,7 +55,7 @@ class SourceChecker:
         async with self._one_at_a_time:
             try:
                 await self._run(check_id)
-            except (OSError, TimeoutError, PlatformError, PostgresError, InterfaceError) as error:
+            except (PlatformError, *DATABASE_LOST) as error:
                 # The manager that waits will say that no node answered.
                 logger.warning("a source check was given up: %s", error)
 
@@ -69,7 +69,7 @@ class SourceChecker:
         """Answer what was asked while nobody here listened."""
         try:
             pending = await store.list_pending(self._database)
-        except (OSError, TimeoutError, PostgresError, InterfaceError) as error:
+        except DATABASE_LOST as error:
             logger.warning("waiting source checks could not be listed: %s", error)
             return
         for check_id in pending:

@@ -12,11 +12,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import asyncpg
-
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store import checks, routing
-from picloud.store.database import connect
+from picloud.store.database import DATABASE_LOST, connect
 
 if TYPE_CHECKING:
     from picloud.orchestrator.checks import SourceChecker
@@ -55,7 +53,7 @@ class Feed:
             try:
                 await self._listen(tasks)
                 attempt = 0
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_LOST as error:
                 logger.warning("the node waits for PostgreSQL: %s", error)
                 wait = BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)]
                 attempt += 1

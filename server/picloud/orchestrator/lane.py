@@ -15,11 +15,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from picloud.domain.invocation import Outcome
-from picloud.errors import Expected
+from picloud.errors import Expected, PiCloudError
 from picloud.executor.exchange import Exchange
 from picloud.executor.link import Link
-from picloud.executor.messages import InvocationFailed, LinkError
+from picloud.executor.messages import InvocationFailed
 from picloud.orchestrator.invocation import Invocation
+from picloud.store.database import DATABASE_LOST
 
 if TYPE_CHECKING:
     from picloud.executor.sandbox import Sandbox
@@ -290,7 +291,7 @@ class Lane:
         except InvocationFailed as failure:
             self._binding = None
             self._import_failed(failure)
-        except (LinkError, OSError, TimeoutError, Expected) as error:
+        except (PiCloudError, *DATABASE_LOST) as error:
             self._binding = None
             logger.warning("no sandbox for %s: %s", self.target.script_name, error)
             self._fail_waiting(

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import asyncpg
-
 from picloud import assets
 from picloud.domain.ids import IdMaker
 from picloud.errors import PlatformError
@@ -26,7 +24,7 @@ from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
 from picloud.orchestrator.ingress import Ingress
 from picloud.serve import QuietServer, make_config
 from picloud.store import cluster_nodes
-from picloud.store.database import connect, make_pool
+from picloud.store.database import DATABASE_LOST, connect, make_pool
 from picloud.telemetry.writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -136,14 +134,7 @@ class Node:
                     )
                 finally:
                     await connection.close()
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.UndefinedTableError,
-                asyncpg.PostgresConnectionError,
-                asyncpg.CannotConnectNowError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except DATABASE_LOST as error:
                 logger.info("the node waits for PostgreSQL and its schema: %s", error)
                 await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
         raise PlatformError("PostgreSQL or its schema did not come within the time to start")

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 else:
     Pool = PoolConnection = Connection = Executor = object
 
+# What a statement raises when its connection breaks. RuntimeError is the event loop's word for a
+# transport that closed between two of the driver's writes.
+DATABASE_LOST: Final = (
+    OSError,
+    TimeoutError,
+    RuntimeError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 STATEMENT_TIMEOUT_MS: Final = 15_000
 LOCK_TIMEOUT_MS: Final = 5_000

@@ -106,7 +106,7 @@ class RecordWriter:
                 await self._copy("log_records", LOG_COLUMNS, self._logs)
                 await self._copy("invocations", INVOCATION_COLUMNS, self._invocations)
                 await (await self._connected()).execute(f"NOTIFY {CHANNEL}, '{self.node_number}'")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # the driver's many words for a broken connection
                 await self._lost_connection(error, attempt)
                 attempt += 1
                 if self._closing and attempt > len(BACK_OFF_SECONDS):

@@ -398,3 +398,31 @@ async def test_scripts_answer_and_nothing_is_lost_while_postgresql_is_away(
     assert len(await node.invocations(21)) == 21
     texts = [log["text"] for log in await node.logs(21)]
     assert texts == ["hello world", *(f"hello n{number}" for number in range(20))]
+
+
+async def test_postgresql_killed_under_load_costs_no_answer_and_no_record(
+    node: NodeProcess, postgres_server: PostgresServer
+) -> None:
+    await node.deploy("hello", HELLO)
+    await node.pool.expire_connections()
+    statuses: list[int] = []
+    enough = asyncio.Event()
+
+    async def load() -> None:
+        while not enough.is_set():
+            statuses.append((await node.client.get("/x/demo/hello")).status_code)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(4):
+            tasks.create_task(load())
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            postgres_server.stop(signal.SIGKILL)
+            await asyncio.sleep(0.3)
+            postgres_server.start()
+        enough.set()
+    assert set(statuses) == {200}
+    assert node.process.returncode is None
+    # Acknowledged batches survive: this server commits synchronously, as the embedded one does.
+    assert len(await node.invocations(len(statuses))) == len(statuses)
+    assert len(await node.logs(len(statuses))) == len(statuses)
