@@ -67,6 +67,7 @@ def measure(platform: Platform, seconds: float) -> list[Row]:
     time.sleep(_CALM)
     sockets = socket_directory(platform.pids())
     statements, used = asyncio.run(_window(sockets, seconds, lambda: _cpu(platform.pid)))
+    used = max(0.0, used)  # children that ended are counted in whole ticks: it can come out below 0
     percent = 100 * used / seconds
     return [
         row("idle/sql", statements.count, statements.note(seconds)),
