@@ -34,7 +34,8 @@ class Exchange:
     abandoned = False
     cancelled = False
     ended = False
-    streamed = False
+    streamed = False  # the head has come
+    whole = False  # and the whole body with it
     failure: InvocationFailed | None = None
     started = 0.0
     stream = 0
@@ -126,7 +127,7 @@ class Exchange:
         if self.streamed:
             raise LinkError("a second answer for one invocation")
         self.streamed = True
-        self.ended = end
+        self.ended = self.whole = end
         if not end:
             self._taken = len(frames.split_head(payload)[1])
         if not self.response.done():

@@ -246,7 +246,7 @@ class Ingress:
             invocation.cancel()
             await self._send_failure(send, invocation, failure)
             return
-        if not invocation.ended:
+        if not invocation.whole:
             await _send_stream(send, invocation, status, headers, body)
             return
         headers = [*headers, (b"picloud-invocation-id", str(invocation.id).encode())]

@@ -257,6 +257,16 @@ async def test_a_streamed_answer_arrives_in_pieces(node: NodeProcess) -> None:
     assert pieces[-1][1] - pieces[0][1] > 0.1
 
 
+@pytest.mark.parametrize("how", ["def", "async def"])
+async def test_a_stream_that_is_over_at_once_arrives_whole(node: NodeProcess, how: str) -> None:
+    kind = "async" if how == "async def" else "generator"
+    source = f"{how} handler(request):\n    yield 'one,'\n    yield 'two,'\n    yield 'three'\n"
+    await node.deploy("quick", source, kind=kind)
+    for _ in range(10):
+        answers = await asyncio.gather(*(node.client.get("/x/demo/quick") for _ in range(20)))
+        assert {answer.text for answer in answers} == {"one,two,three"}
+
+
 async def test_a_stream_that_breaks_off_is_not_taken_for_whole(node: NodeProcess) -> None:
     await node.deploy("half", "def handler(request):\n    yield 'a' * 1000\n    1/0\n")
     with pytest.raises(httpx.RemoteProtocolError):

@@ -163,6 +163,20 @@ async def test_a_streamed_answer_renews_credit_as_it_is_taken() -> None:
         assert [chunk async for chunk in chunks] == [b"last"]
 
 
+async def test_a_stream_that_ends_before_anybody_reads_it_is_not_lost() -> None:
+    async with linked() as (link, box, owner, _):
+        exchange = begin(link)
+        await box.send(
+            response(1, b"a", end=False),
+            frames.encode(frames.DATA, 0, 1, b"b"),
+            frames.encode(frames.DATA, frames.END, 1, b"c"),
+        )
+        assert frames.split_head(await exchange.response)[1] == b"a"
+        assert not exchange.whole
+        assert [chunk async for chunk in exchange.chunks()] == [b"b", b"c"]
+        assert owner.ended == [1]
+
+
 async def test_a_failure_in_the_middle_reaches_who_reads_the_body() -> None:
     async with linked() as (link, box, owner, _):
         exchange = begin(link)
