@@ -37,7 +37,7 @@ GROW_AFTER: Final = 0.02  # seconds somebody waits before a further sandbox is b
 CANCEL_GRACE: Final = 0.5  # seconds an async handler has to stop after its deadline
 IMPORT_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an import that failed
 SLOW_AFTER: Final = 1.0  # seconds until we begin to watch whether the caller is still there
-_UNBOUNDED_RETRIES: Final = 3
+MOST_RESTARTS: Final = 3  # of an invocation whose sandboxes died before its turn came
 
 
 class TooManyRequests(Expected):
@@ -79,7 +79,7 @@ class Box:
         now = time.monotonic()
         if self.running and self.running[0] is exchange:
             self.running.popleft()
-        else:
+        elif exchange in self.running:
             self.running.remove(cast(Invocation, exchange))
         begun = exchange.started if exchange.started > self.last_ended else self.last_ended
         self.last_ended = now
@@ -101,7 +101,7 @@ class Box:
         again: list[Invocation] = []
         for index, invocation in enumerate(self.running):
             begun = index == 0 or not self.lane.in_order or invocation.streamed
-            if begun or invocation.redispatched >= _UNBOUNDED_RETRIES:
+            if begun or invocation.redispatched >= MOST_RESTARTS:
                 invocation.fail(oldest)
             else:
                 again.append(invocation)
@@ -119,8 +119,7 @@ class Box:
         self._timer = None
         now = time.monotonic()
         for invocation in list(self._begun()):
-            late = now - self._deadline(invocation)
-            if late >= 0 and not self._expire(invocation, late):
+            if now >= self._deadline(invocation) and not self._expire(invocation):
                 return
             if now - invocation.arrived >= SLOW_AFTER:
                 invocation.watch_caller()
@@ -140,7 +139,7 @@ class Box:
         grace = CANCEL_GRACE if invocation.cancelled else 0.0
         return begun + self.lane.target.timeout_ms / 1000 + grace
 
-    def _expire(self, invocation: Invocation, late: float) -> bool:
+    def _expire(self, invocation: Invocation) -> bool:
         """Stop an invocation at its deadline. False when the whole sandbox had to go."""
         failure = timed_out(self.lane.target)
         if not self.lane.in_order and not invocation.cancelled:
