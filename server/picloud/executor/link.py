@@ -27,15 +27,11 @@ FRAMES_TOGETHER: Final = 8
 _SOCKET_BUFFER: Final = 1024 * 1024
 
 
-class LogSink(Protocol):
-    """Takes the log records of a link."""
+class LinkOwner(Protocol):
+    """Who is told what happens on a link."""
 
     def log(self, exchange: Exchange | None, payload: bytes) -> None:
         """One LOG payload; `exchange` is None for output of the import."""
-
-
-class LinkOwner(LogSink, Protocol):
-    """Who is told what happens on a link."""
 
     def exchange_ended(self, exchange: Exchange) -> None:
         """The sandbox is done with this invocation, whatever became of it."""

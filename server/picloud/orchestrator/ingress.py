@@ -32,8 +32,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-logger = logging.getLogger(__name__)
-
 BODILESS: Final = frozenset((204, 304))  # HTTP gives these no body
 PREFIX: Final = "/x/"
 SESSION_COOKIES: Final = (b"picloud_", b"__Host-picloud_")
