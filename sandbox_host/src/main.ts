@@ -1,4 +1,4 @@
-/** The sandbox host: `node <flags> dist/main.js --snapshot FILE [--fd 3]`. */
+/** The sandbox host: `node <flags> dist/main.js --snapshot FILE [--fd 3] [--calls 4]`. */
 
 import { parseArgs } from "node:util";
 import { version as runtime } from "pyodide";
@@ -13,7 +13,11 @@ const TIDY_AFTER_MS = 200;
 const started = performance.now();
 endOnUncaught(70);
 const { values } = parseArgs({
-  options: { snapshot: { type: "string" }, fd: { type: "string", default: "3" } },
+  options: {
+    snapshot: { type: "string" },
+    fd: { type: "string", default: "3" },
+    calls: { type: "string", default: "4" },
+  },
 });
 
 try {

@@ -47,19 +47,22 @@ class Box:
 
     def __init__(self, snapshot: Path | None) -> None:
         self.socket, theirs = socket.socketpair()
+        self.calls, their_calls = socket.socketpair()
         flags = json.loads((HOST_DIR / "node-flags.json").read_text())
         arguments = [NODE, *flags, "dist/main.js", "--fd", str(theirs.fileno())]
+        arguments += ["--calls", str(their_calls.fileno())]
         if snapshot is not None:
             arguments += ["--snapshot", str(snapshot)]
         self.process = subprocess.Popen(
             arguments,
             cwd=HOST_DIR,
             env={"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"},
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), their_calls.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
         theirs.close()
+        their_calls.close()
         self._decoder = frames.Decoder()
         self._arrived: list[frames.Frame] = []
         self._stream = 0
@@ -71,6 +74,7 @@ class Box:
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self.socket.close()
+        self.calls.close()
         self.process.kill()
         self.process.communicate()
 

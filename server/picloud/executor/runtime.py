@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from picloud.errors import PlatformError
-from picloud.executor.jail.spec import LINK_FD, JailSpec
+from picloud.executor.jail.spec import CALLS_FD, LINK_FD, JailSpec
 
 _MB: Final = 1024 * 1024
 # V8 reserves about 700 MB of address space for code, which counts as data.
@@ -88,10 +88,11 @@ class Runtime:
 
     def jail(self, *, nice: int = 0) -> JailSpec:
         """The jail of one sandbox."""
+        descriptors = ("--fd", str(LINK_FD), "--calls", str(CALLS_FD))
         snapshot = ("--snapshot", str(self.snapshot)) if self.snapshot else ()
         return JailSpec(
             program=str(self.node),
-            arguments=(*self.flags, str(self.main), "--fd", str(LINK_FD), *snapshot),
+            arguments=(*self.flags, str(self.main), *descriptors, *snapshot),
             environment=_ENVIRONMENT,
             read=self.readable,
             execute=self.executable,

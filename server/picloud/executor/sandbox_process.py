@@ -97,12 +97,13 @@ class Diagnostics:
 
 
 class SandboxProcess:
-    """A running sandbox: our end of its link, what it says outside of it, and its end."""
+    """A running sandbox: our ends of its link and its calls, what it says beside, and its end."""
 
-    def __init__(self, pid: int, link: socket.socket, diagnostics: int, owner: Spawner) -> None:
+    def __init__(self, pid: int, channels: Channels, owner: Spawner) -> None:
         self.pid = pid
-        self.link = link
-        self.diagnostics = Diagnostics(diagnostics)
+        self.link = channels.link
+        self.calls = channels.calls
+        self.diagnostics = Diagnostics(channels.diagnostics)
         self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self._owner = owner
 
@@ -120,28 +121,50 @@ class SandboxProcess:
         """End it when nobody has taken its link."""
         self.kill()
         self.link.close()
+        self.calls.close()
 
     def ended(self, status: ExitStatus) -> None:
         """The spawner has seen its end."""
         if not self.exited.done():
             self.exited.set_result(status)
+        self.calls.close()
         self.diagnostics.text()
         self.diagnostics.close()
 
 
 @dataclass(frozen=True, slots=True)
+class Channels:
+    """Our ends of what leads into a sandbox."""
+
+    link: socket.socket
+    calls: socket.socket
+    diagnostics: int
+
+    @classmethod
+    def open(cls) -> tuple[Channels, list[int]]:
+        """Ours, and the sandbox's ends in the order the spawner takes them."""
+        readable, writable = os.pipe()
+        link, their_link = socket.socketpair()
+        calls, their_calls = socket.socketpair()
+        theirs = [their_link.detach(), their_calls.detach(), writable]
+        return cls(link, calls, readable), theirs
+
+    def close(self) -> None:
+        """Nobody is at the other end."""
+        self.link.close()
+        self.calls.close()
+        os.close(self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
 class _Request:
-    """A spawn under way: who waits, our ends of its channels, and theirs until sent."""
+    """A spawn under way: who waits, and what will lead into the sandbox."""
 
     answer: asyncio.Future[SandboxProcess]
-    link: socket.socket
-    diagnostics: int
-    their_link: int
-    their_diagnostics: int
+    channels: Channels
 
     def fail(self, reason: str) -> None:
-        self.link.close()
-        os.close(self.diagnostics)
+        self.channels.close()
         if not self.answer.done():
             self.answer.set_exception(SpawnError(reason))
 
@@ -170,11 +193,12 @@ class Spawner:
     async def spawn(self, jail: spec.JailSpec) -> SandboxProcess:
         """Start a jailed process. Raises SpawnError."""
         self._ensure_started()
-        request = _Request(self._loop.create_future(), *_channels())
+        channels, theirs = Channels.open()
+        request = _Request(self._loop.create_future(), channels)
         number, self._next = self._next, self._next + 1
         self._asked[number] = request
         message = json.dumps({"spawn": number, "jail": spec.encode(jail)}).encode()
-        self._send(message, [request.their_link, request.their_diagnostics])
+        self._send(message, theirs)
         return await request.answer
 
     def tell(self, message: dict[str, object]) -> None:
@@ -245,7 +269,7 @@ class Spawner:
         if "spawned" in message:
             request, pid = self._asked.pop(message["spawned"]), message["pid"]
             # made before its caller wakes up: its end may be the next packet
-            process = SandboxProcess(pid, request.link, request.diagnostics, self)
+            process = SandboxProcess(pid, request.channels, self)
             self._running[pid] = process
             if request.answer.cancelled():
                 process.abandon()
@@ -292,12 +316,6 @@ def start_isolated(code: str, *pass_fds: int, **options: Any) -> subprocess.Pope
 
 def _start_quiet(code: str, control: int) -> subprocess.Popen[bytes]:
     return start_isolated(code, control, stdout=subprocess.DEVNULL)
-
-
-def _channels() -> tuple[socket.socket, int, int, int]:
-    readable, writable = os.pipe()
-    ours, theirs = socket.socketpair()
-    return ours, readable, theirs.detach(), writable
 
 
 def _close(descriptors: list[int]) -> None:

@@ -3,10 +3,12 @@
 Forking and ctypes are unsafe beside threads and an event loop, so the node keeps this process for
 it and talks to it over one SOCK_SEQPACKET pair, a JSON object a packet:
 
-    {"spawn": id, "jail": {...}} + link, diagnostics   ->  {"spawned": id, "pid": n}
-                                                           {"failed": id, "reason": "..."}
+    {"spawn": id, "jail": {...}} + three descriptors  ->  {"spawned": id, "pid": n}
+                                                          {"failed": id, "reason": "..."}
     {"kill": pid}    {"nice": pid, "to": n}
-                                                       <-  {"exited": pid, "status": waitstatus}
+                                                      <-  {"exited": pid, "status": waitstatus}
+
+The descriptors are the sandbox's ends of its link, of its calls and of its diagnostics.
 
 It sleeps until a packet or SIGCHLD comes. It dies with the node, and every sandbox dies with it.
 """
@@ -26,7 +28,7 @@ from typing import Final, NoReturn
 from picloud.executor.jail import enter, spec
 
 MAX_PACKET: Final = 128 * 1024
-_DESCRIPTORS: Final = 2
+_DESCRIPTORS: Final = 3
 
 
 class Spawner:
@@ -98,13 +100,13 @@ class Spawner:
 
 
 def _fork(jail: str, descriptors: list[int]) -> tuple[int, str]:
-    link, diagnostics = descriptors
+    link, calls, diagnostics = descriptors
     parent = os.getpid()
     fault_in, fault_out = os.pipe()
     try:
         pid = os.fork()
         if pid == 0:
-            _become_sandbox(jail, parent, (link, diagnostics, fault_out))
+            _become_sandbox(jail, parent, (link, calls, diagnostics, fault_out))
     finally:
         os.close(fault_out)
     with open(fault_in, "rb") as fault:
@@ -112,13 +114,13 @@ def _fork(jail: str, descriptors: list[int]) -> tuple[int, str]:
     return pid, reason.decode(errors="replace")
 
 
-def _become_sandbox(jail: str, parent: int, descriptors: tuple[int, int, int]) -> NoReturn:
-    link, diagnostics, fault = descriptors
+def _become_sandbox(jail: str, parent: int, descriptors: tuple[int, int, int, int]) -> NoReturn:
+    link, calls, diagnostics, fault = descriptors
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        enter.take_descriptors(link=link, diagnostics=diagnostics, fault=fault)
+        enter.take_descriptors(link=link, calls=calls, diagnostics=diagnostics, fault=fault)
         fault = enter.FAULT_FD
         enter.enter(spec.decode(jail), parent=parent)
     except Exception as error:

@@ -275,7 +275,7 @@ async def test_the_kernel_shows_every_layer(spawner: Spawner, host: Path) -> Non
     process.link.close()
 
 
-async def test_it_inherits_its_link_its_diagnostics_and_nothing_else(
+async def test_it_inherits_its_link_its_calls_its_diagnostics_and_nothing_else(
     spawner: Spawner, host: Path
 ) -> None:
     secret_in, secret_out = os.pipe()
@@ -293,7 +293,7 @@ async def test_it_inherits_its_link_its_diagnostics_and_nothing_else(
         process = await spawner.spawn(sandboxes.jail_of(host, "descriptors.cjs", read=read))
         assert await sandboxes.ended(process) == (
             "exit code 0",
-            "0:device,1:pipe,2:pipe,3:socket",
+            "0:device,1:pipe,2:pipe,3:socket,4:socket",
         )
         process.link.close()
     finally:

@@ -14,10 +14,10 @@ import struct
 from typing import Final
 
 from picloud.executor.jail import kernel, landlock, seccomp
-from picloud.executor.jail.spec import LINK_FD, JailSpec
+from picloud.executor.jail.spec import CALLS_FD, JailSpec
 from picloud.executor.jail.syscalls import Architecture, this_machine
 
-FAULT_FD: Final = LINK_FD + 1  # where a child says why it could not become the program
+FAULT_FD: Final = CALLS_FD + 1  # where a child says why it could not become the program
 _FIRST_FREE_FD: Final = 10
 _OPEN_FILES: Final = 64
 _LAST_CAPABILITY: Final = 63
@@ -42,10 +42,10 @@ def enter(spec: JailSpec, *, parent: int) -> None:
     executable.become()
 
 
-def take_descriptors(*, link: int, diagnostics: int, fault: int) -> None:
-    """Lay out 0 to 4 (nothing, diagnostics twice, link, faults) and close all others."""
+def take_descriptors(*, link: int, calls: int, diagnostics: int, fault: int) -> None:
+    """Lay out 0 to 5 (nothing, diagnostics twice, link, calls, faults) and close all others."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    wanted = [nothing, diagnostics, diagnostics, link, fault]
+    wanted = [nothing, diagnostics, diagnostics, link, calls, fault]
     copies = [_duplicate(descriptor) for descriptor in wanted]
     for target, copy in enumerate(copies):
         os.dup2(copy, target, inheritable=target != FAULT_FD)

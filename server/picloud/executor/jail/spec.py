@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 LINK_FD: Final = 3  # the sandbox's end of its link
+CALLS_FD: Final = 4  # and of the socket it waits on for the results of its calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
