@@ -1,12 +1,15 @@
-/** The guest as the host sees it: a few functions and three buffers in its memory. */
+/** The guest as the host sees it: a few functions and some buffers in its memory. */
 
 import type { PyBufferView, PyProxy } from "pyodide/ffi";
 
+import { type Capabilities, type Place, type Wiring, makeCapabilities } from "./capabilities.js";
+import { MemoryViews } from "./linear-memory.js";
 import type { EmscriptenModule, Interpreter } from "./pyodide-internals.js";
+import { softStop } from "./soft-stop.js";
 
 /** The functions of _picloud/entry.py. */
 interface Entry extends PyProxy {
-  attach(send: (size: number) => void, wake: () => void): void;
+  attach(host: Capabilities): void;
   bind(payload: Uint8Array): void;
   check(stream: number, source: Uint8Array): void;
   put_body(stream: number, size: number): Buffered;
@@ -17,6 +20,8 @@ interface Entry extends PyProxy {
   readonly tick: () => void;
   readonly inbox: Buffered;
   readonly outbox: PyProxy & { readonly buffer: Buffered; readonly shared: Buffered };
+  readonly calls: PyProxy & { readonly buffer: Buffered };
+  readonly deadline: PyProxy & { readonly word: Buffered };
 }
 
 interface Buffered extends PyProxy {
@@ -43,27 +48,32 @@ export class Guest {
   readonly inboxSize: number;
   readonly #entry: Entry;
   readonly #module: EmscriptenModule;
+  readonly #memory: MemoryViews;
   readonly #inbox: number;
   readonly #outbox: number;
   readonly #shared: number;
 
-  constructor(interpreter: Interpreter, send: (b: Uint8Array, s: number, e: number) => void, wake: () => void) {
+  constructor(interpreter: Interpreter, wires: Pick<Wiring, "callsFd" | "send" | "wake">) {
     this.#module = interpreter._module;
+    this.#memory = new MemoryViews(this.#module.memory);
     this.#entry = interpreter.pyimport("_picloud.entry") as Entry;
     const entry = this.#entry;
-    const inbox = entry.inbox.getBuffer("u8");
-    this.#inbox = inbox.data.byteOffset;
-    this.inboxSize = inbox.data.byteLength;
-    this.#outbox = entry.outbox.buffer.getBuffer("u8").data.byteOffset;
-    this.#shared = entry.outbox.shared.getBuffer("u32").data.byteOffset / 4;
+    const inbox = placeOf(entry.inbox);
+    const outbox = placeOf(entry.outbox.buffer);
+    const calls = placeOf(entry.calls.buffer);
+    this.#inbox = inbox.start;
+    this.inboxSize = inbox.size;
+    this.#outbox = outbox.start;
+    this.#shared = placeOf(entry.outbox.shared).start / 4;
     this.run = entry.run;
     this.pump = entry.pump;
     this.window = entry.window;
     this.cancel = entry.cancel;
     this.tick = entry.tick;
-    entry.attach((size) => {
-      send(this.#module.HEAPU8, this.#outbox, this.#outbox + size);
-    }, wake);
+    const stop = softStop(this.#memory, placeOf(entry.deadline.word).start);
+    interpreter.setInterruptBuffer(stop as Uint8Array);
+    const host = makeCapabilities({ ...wires, memory: this.#memory, outbox, calls });
+    entry.attach(host);
   }
 
   bind(payload: Uint8Array): void {
@@ -77,32 +87,30 @@ export class Guest {
   /** Puts a body that came in pieces where its invocation will find it. */
   putBody(stream: number, size: number, pieces: readonly Uint8Array[]): void {
     const array = this.#entry.put_body(stream, size);
-    const view = array.getBuffer("u8");
-    let at = view.data.byteOffset;
-    view.release();
+    let at = placeOf(array).start;
     array.destroy();
     for (const piece of pieces) {
-      this.#module.HEAPU8.set(piece, at);
+      this.#memory.bytes.set(piece, at);
       at += piece.length;
     }
   }
 
   /** The inbox as it is now: the memory may move whenever Python runs. */
   get inbox(): Buffer {
-    return Buffer.from(this.#module.HEAPU8.buffer, this.#inbox, this.inboxSize);
+    return Buffer.from(this.#memory.bytes.buffer, this.#inbox, this.inboxSize);
   }
 
   putFrame(at: number, frame: Uint8Array): void {
-    this.#module.HEAPU8.set(frame, this.#inbox + at);
+    this.#memory.bytes.set(frame, this.#inbox + at);
   }
 
   /** What the guest has written and not sent; the caller sends it. */
   takeOutput(send: (bytes: Uint8Array, start: number, end: number) => void): void {
-    const words = this.#module.HEAPU32;
+    const words = this.#memory.words;
     const filled = words[this.#shared + Word.Filled] ?? 0;
     if (filled > 0) {
       words[this.#shared + Word.Filled] = 0;
-      send(this.#module.HEAPU8, this.#outbox, this.#outbox + filled);
+      send(this.#memory.bytes, this.#outbox, this.#outbox + filled);
     }
   }
 
@@ -135,7 +143,7 @@ export class Guest {
   }
 
   #word(index: number): number {
-    return this.#module.HEAPU32[this.#shared + index] ?? 0;
+    return this.#memory.words[this.#shared + index] ?? 0;
   }
 
   /** Caps the interpreter's memory; Python sees a MemoryError beyond. */
@@ -151,4 +159,12 @@ export class Guest {
       },
     });
   }
+}
+
+/** Where a buffer of Python's lies, which stays there as long as Python keeps it. */
+function placeOf(buffered: Buffered): Place {
+  const view = buffered.getBuffer();
+  const place = { start: view.data.byteOffset, size: view.data.byteLength };
+  view.release();
+  return place;
 }

@@ -22,7 +22,7 @@ const { values } = parseArgs({
 
 try {
   const booted = await boot(values.snapshot ?? null);
-  const sandbox = new Sandbox(booted, Number(values.fd));
+  const sandbox = new Sandbox(booted, Number(values.fd), Number(values.calls));
   sandbox.hello(booted.how, performance.now() - started, runtime);
   // Not before HELLO: it takes longer than a short script, and somebody may be waiting for that.
   setTimeout(collectGarbage, TIDY_AFTER_MS).unref();

@@ -2,6 +2,8 @@
 
 import type { PyodideAPI } from "pyodide";
 
+import type { LinearMemory } from "./linear-memory.js";
+
 /** The Emscripten module; the views are replaced whenever the memory grows. */
 export interface EmscriptenModule {
   readonly HEAPU8: Uint8Array;
@@ -23,12 +25,6 @@ export interface Interpreter extends PyodideAPI {
 }
 
 export type ModuleFactory = (settings: object) => Promise<EmscriptenModule>;
-
-/** A WebAssembly.Memory, as far as it is used here. */
-export interface LinearMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
 
 /** Emscripten's file system, as far as it is used here. */
 export interface FileSystem {

@@ -45,7 +45,7 @@ export class Sandbox {
   #retiring = false;
   #dead = false;
 
-  constructor(booted: Booted, fd: number) {
+  constructor(booted: Booted, fd: number, callsFd: number) {
     this.#decoder = new Decoder((type, flags, stream, buffer, start, end) => {
       this.#take(type, flags, stream, buffer, start, end);
     });
@@ -55,9 +55,10 @@ export class Sandbox {
       },
       onClosed: () => process.exit(0),
     });
-    this.#guest = new Guest(booted.interpreter, this.#send, () => {
+    const wake = (): void => {
       this.#schedule();
-    });
+    };
+    this.#guest = new Guest(booted.interpreter, { callsFd, send: this.#send, wake });
     this.#inbox = new Inbox(this.#guest);
   }
 

@@ -10,12 +10,12 @@ import random
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-from _picloud import binding, failures, logs, warm
+from _picloud import binding, calls, deadline, failures, logs, warm
 from _picloud import run as runner
 from _picloud.check import check as check_source
+from _picloud.host import Host
 from _picloud.invocation import Foreground, Invocation, Limits
 from _picloud.loop import Policy
 from _picloud.outbox import BOUND, CHECKED, END, bodies, inbox, outbox
@@ -27,11 +27,12 @@ run, pump, window, cancel, tick = (
     runner.cancel,
     runner.tick,
 )
-__all__ = ["cancel", "inbox", "outbox", "pump", "run", "tick", "window"]
+__all__ = ["calls", "cancel", "deadline", "inbox", "outbox", "pump", "run", "tick", "window"]
 
 
 def prepare() -> None:
     """Everything that can be done before the snapshot is made."""
+    deadline.install()
     logs.install()
     logging.captureWarnings(capture=False)
     warnings.simplefilter("default")
@@ -40,10 +41,11 @@ def prepare() -> None:
     warm.warm()
 
 
-def attach(send: Callable[[int], None], wake: Callable[[], None]) -> None:
+def attach(host: Host) -> None:
     """The host is there: make this interpreter differ from all others of the same snapshot."""
-    outbox.send = send
-    runner.loop.wake = wake
+    outbox.send = host.send
+    runner.loop.wake = host.wake
+    deadline.Sleeping.block = host.sleep
     random.seed()
     tempfile._name_sequence = None  # type: ignore[attr-defined]  # it has its own random state
     logging._startTime = time.time_ns()  # type: ignore[attr-defined]

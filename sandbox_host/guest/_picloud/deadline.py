@@ -1,0 +1,94 @@
+"""The soft stop: an exception in a script that has run past its deadline.
+
+Pyodide polls for signals every few dozen bytecodes, and what it polls is a getter of the host's
+that looks at `word`: once its time has come, the getter says SIGINT and puts the word off by
+100 ms. Neither a thread nor a timer is needed.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from time import perf_counter
+from types import FrameType
+
+_SLICE = 100.0  # ms; how often a sleep looks whether its own deadline has come
+# Half a frame would end the sandbox: code of these files is stopped 100 ms later.
+_WHOLE = ("/_picloud/outbox.py", "/_picloud/calls.py")
+
+# Absolute, in ms of perf_counter's clock; 0 stops nothing.
+word = memoryview(bytearray(8)).cast("d")
+
+
+class TimeLimit(BaseException):
+    """The invocation has run past its deadline. Not an Exception: `except Exception` lets it by."""
+
+
+def now() -> float:
+    """Milliseconds on the clock that deadlines are told in."""
+    return perf_counter() * 1000
+
+
+def arm(deadline: float) -> None:
+    """From this moment (ms, see `now`) on, script code is interrupted."""
+    word[0] = deadline
+
+
+def disarm() -> None:
+    """Interrupt nothing; a signal that is already under way is ignored."""
+    word[0] = 0.0
+
+
+def _nobody() -> float:
+    return 0.0
+
+
+class Running:
+    """Whose code runs: the deadline of the invocation that has the floor, in ms.
+
+    Only asynchronous scripts set it, whose word holds the earliest deadline of many.
+    """
+
+    deadline: Callable[[], float] = staticmethod(_nobody)
+
+
+def is_due() -> bool:
+    """Whether the code that runs now has to stop."""
+    armed = word[0]
+    return armed != 0 and Running.deadline() <= now()
+
+
+def _on_signal(_: int, frame: FrameType | None) -> None:
+    whole = frame is not None and frame.f_code.co_filename.endswith(_WHOLE)
+    if not whole and is_due():
+        raise TimeLimit
+
+
+class Sleeping:
+    """How the sandbox sleeps: by a host function, because Emscripten's own sleep spins."""
+
+    block: Callable[[float], None] | None = None
+
+
+_emscripten_sleep = time.sleep
+
+
+def sleep(seconds: float, /) -> None:
+    """`time.sleep`, which the deadline interrupts."""
+    block = Sleeping.block
+    if block is None or not seconds > 0:
+        _emscripten_sleep(seconds)  # raises what is to be raised
+        return
+    end = now() + seconds * 1000
+    while (left := end - now()) > 0:
+        armed = word[0]
+        block(min(left, max(armed - now(), 1.0), _SLICE) if armed else min(left, _SLICE))
+        if armed and armed <= now() and is_due():
+            raise TimeLimit
+
+
+def install() -> None:
+    """Before the snapshot is made."""
+    signal.signal(signal.SIGINT, _on_signal)
+    time.sleep = sleep
