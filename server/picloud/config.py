@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from picloud import config_values as values
 from picloud.config_values import Parser, Secret
+from picloud.domain.limits import KIB, MIB, MOST_MEMORY_MB, Limits
 from picloud.errors import Expected
 
 PREFIX: Final = "PICLOUD_"
 CONFIG_VARIABLE: Final = "PICLOUD_CONFIG"
 CONFIG_FILE: Final = "picloud.toml"
-MIB: Final = 1024 * 1024
 SOCKET_PATH_BYTES: Final = 100  # sun_path holds 108; the longest name in run_dir is counted too
 _LONGEST_SOCKET: Final = "-postgres/.s.PGSQL.5432.lock"  # PostgreSQL has a directory beside it
 _DERIVED: Final = Path()
@@ -119,8 +119,21 @@ class Settings:
         default=300_000,
         metadata=_about("the longest wall time a script may ask", values.integer(1, 86_400_000)),
     )
+    max_cpu_ms: int = field(
+        default=300_000,
+        metadata=_about("the most processor time of an invocation", values.integer(1, 86_400_000)),
+    )
+    max_stream_ms: int = field(
+        default=300_000,
+        metadata=_about("the longest a streamed answer may take", values.integer(1, 86_400_000)),
+    )
     default_memory_mb: int = field(
-        default=128, metadata=_about("memory of a script, in MB", values.integer(64, 2048))
+        default=128,
+        metadata=_about("memory of a script, in MB", values.integer(64, MOST_MEMORY_MB)),
+    )
+    max_memory_mb: int = field(
+        default=512,
+        metadata=_about("the most memory a script may ask", values.integer(64, MOST_MEMORY_MB)),
     )
     max_request_bytes: int = field(
         default=10 * MIB,
@@ -130,13 +143,29 @@ class Settings:
         default=10 * MIB,
         metadata=_about("the largest answer body", values.size(1, 1024 * MIB)),
     )
-    log_bytes: int = field(
-        default=262_144,
-        metadata=_about("log text kept per invocation", values.size(0, 64 * MIB)),
+    max_header_bytes: int = field(
+        default=64 * KIB,
+        metadata=_about("the most headers of a request or an answer", values.size(KIB, MIB)),
     )
-    log_line_bytes: int = field(
-        default=65_536,
-        metadata=_about("a longer log line is cut", values.size(256, MIB)),
+    max_log_bytes: int = field(
+        default=4 * MIB,
+        metadata=_about("the most log text a script may keep", values.size(0, 64 * MIB)),
+    )
+    max_log_line_bytes: int = field(
+        default=64 * KIB,
+        metadata=_about("the longest log line a script may keep", values.size(256, MIB)),
+    )
+    max_concurrency: int = field(
+        default=256,
+        metadata=_about("the most invocations one sandbox interleaves", values.integer(1, 1000)),
+    )
+    max_rate_per_second: int = field(
+        default=0,
+        metadata=_about("requests per second of a script; 0: any", values.integer(0, 1_000_000)),
+    )
+    max_open_responses: int = field(
+        default=256,
+        metadata=_about("the most streamed answers open at once", values.integer(1, 10_000)),
     )
     source_bytes: int = field(
         default=MIB, metadata=_about("the largest source of a script", values.size(1, 2 * MIB))
@@ -164,6 +193,10 @@ class Settings:
         default=10,
         metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),
     )
+    key_file: Path = field(
+        default=_DERIVED,
+        metadata=_about("the key that seals the secrets; the same on every machine", values.path),
+    )
     snapshot: Path | None = field(
         default=None,
         metadata=_about("the memory snapshot sandboxes boot from; unset: a full boot", values.path),
@@ -178,10 +211,41 @@ class Settings:
             object.__setattr__(self, "run_dir", default_run_dir(self.data_dir))
         if self.cache_dir == _DERIVED:
             object.__setattr__(self, "cache_dir", self.data_dir / "cache")
+        if self.key_file == _DERIVED:
+            object.__setattr__(self, "key_file", self.data_dir / "keys" / "secrets.key")
         for name in ("manager", "node"):
             if not getattr(self, f"{name}_listen"):
                 address = f"unix:{self.run_dir / name}.sock"
                 object.__setattr__(self, f"{name}_listen", address)
+
+    @property
+    def ceilings(self) -> Limits:
+        """The most a script may ask of each limit."""
+        return Limits(
+            timeout_ms=self.max_timeout_ms,
+            cpu_ms=self.max_cpu_ms,
+            memory_mb=self.max_memory_mb,
+            request_bytes=self.max_request_bytes,
+            response_bytes=self.max_response_bytes,
+            header_bytes=self.max_header_bytes,
+            log_bytes=self.max_log_bytes,
+            log_line_bytes=self.max_log_line_bytes,
+            concurrency=self.max_concurrency,
+            sandboxes=self.max_sandboxes_per_script,
+            rate_per_second=self.max_rate_per_second,
+            open_responses=self.max_open_responses,
+            stream_idle_ms=self.max_stream_ms,
+        )
+
+    @property
+    def default_limits(self) -> Limits:
+        """What a script has that asks for nothing."""
+        asked = Limits(
+            timeout_ms=self.default_timeout_ms,
+            cpu_ms=self.default_timeout_ms,
+            memory_mb=self.default_memory_mb,
+        )
+        return asked.cut(self.ceilings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -277,6 +341,8 @@ def _check_together(settings: Settings) -> None:
     faults = []
     if settings.default_timeout_ms > settings.max_timeout_ms:
         faults.append("PICLOUD_DEFAULT_TIMEOUT_MS must not exceed PICLOUD_MAX_TIMEOUT_MS")
+    if settings.default_memory_mb > settings.max_memory_mb:
+        faults.append("PICLOUD_DEFAULT_MEMORY_MB must not exceed PICLOUD_MAX_MEMORY_MB")
     if settings.blank_sandboxes > settings.max_sandboxes:
         faults.append("PICLOUD_BLANK_SANDBOXES must not exceed PICLOUD_MAX_SANDBOXES")
     if len(os.fsencode(f"{settings.run_dir}{_LONGEST_SOCKET}")) > SOCKET_PATH_BYTES:

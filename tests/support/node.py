@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 
 from picloud.domain.ids import IdMaker
+from picloud.domain.limits import Isolation, Limits
 from picloud.store.database import Pool
 
 SERVER = Path(__file__).parents[2] / "server"
@@ -42,7 +43,8 @@ class NodeProcess:
         *,
         app: str = "demo",
         kind: str = "sync",
-        timeout_ms: int = 10_000,
+        limits: Limits | None = None,
+        isolation: Isolation = Isolation.SANDBOX,
         method: str | None = None,
         pattern: str | None = None,
     ) -> UUID:
@@ -72,7 +74,7 @@ class NodeProcess:
                     pattern or f"/{script}",
                     now,
                 )
-            version_id = await _version(db, script_id, source, kind, timeout_ms)
+            version_id = await _version(db, script_id, source, kind, limits or Limits(), isolation)
             await db.execute("SELECT pg_notify('picloud_routes', '')")
         await self._until_served(version_id)
         return version_id
@@ -188,7 +190,8 @@ async def _version(
     script_id: UUID,
     source: str,
     kind: str,
-    timeout_ms: int,
+    limits: Limits,
+    isolation: Isolation,
 ) -> UUID:
     version_id, deployment_id, now = IDS.new(), IDS.new(), datetime.now(UTC)
     creator = await db.fetchval("SELECT id FROM users LIMIT 1")
@@ -197,15 +200,16 @@ async def _version(
     )
     await db.execute(
         "INSERT INTO versions (id, script_id, number, source, source_digest, filename, "
-        "entry_points, kind, runtime, timeout_ms, memory_mb, created_by, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, 'script.py', '{handler}', $6, '314.0.7', $7, 128, $8, $9)",
+        "entry_points, kind, runtime, limits, isolation, created_by, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, 'script.py', '{handler}', $6, '314.0.7', $7, $8, $9, $10)",
         version_id,
         script_id,
         number,
         source,
         hashlib.sha256(source.encode()).digest(),
         kind,
-        timeout_ms,
+        limits.to_json(),
+        isolation,
         creator,
         now,
     )

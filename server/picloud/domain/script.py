@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from picloud.domain.failures import FieldFault
+from picloud.domain.limits import Isolation, Limits
 
 MAX_FILENAME: Final = 255
 _FILENAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
@@ -38,8 +39,8 @@ class Version:
     entry_points: tuple[str, ...]
     kind: str
     runtime: str
-    timeout_ms: int
-    memory_mb: int
+    limits: Limits
+    isolation: Isolation
     created_by: UUID | None
     created_at: datetime
 

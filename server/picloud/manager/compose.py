@@ -55,8 +55,8 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
         limits = DeployLimits(
             source_bytes=settings.source_bytes,
-            timeout_ms=settings.default_timeout_ms,
-            memory_mb=settings.default_memory_mb,
+            default=settings.default_limits,
+            ceilings=settings.ceilings,
         )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
         services = Services(

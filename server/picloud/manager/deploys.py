@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from picloud.domain.app import App, Permission, may, require
 from picloud.domain.failures import NotFound, require_valid
 from picloud.domain.ids import IdMaker
+from picloud.domain.limits import Isolation, Limits
 from picloud.domain.names import script_name_faults
 from picloud.domain.script import (
     Deployment,
@@ -30,8 +31,8 @@ class DeployLimits:
     """What the settings say about sources and versions."""
 
     source_bytes: int
-    timeout_ms: int
-    memory_mb: int
+    default: Limits
+    ceilings: Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +148,8 @@ class Deploys:
             entry_points=info.entry_points,
             kind=info.kind,
             runtime=info.runtime,
-            timeout_ms=self._limits.timeout_ms,
-            memory_mb=self._limits.memory_mb,
+            limits=self._limits.default,
+            isolation=Isolation.SANDBOX,
             created_by=actor.user.id,
             created_at=self._clock(),
         )

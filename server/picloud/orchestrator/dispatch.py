@@ -68,7 +68,7 @@ class Dispatcher:
             max_boxes=settings.max_sandboxes_per_script,
             queue_size=settings.queue_size,
             queue_seconds=settings.queue_timeout_ms / 1000,
-            log_bytes=settings.log_bytes,
+            log_bytes=target.limits.log_bytes,
         )
         self._lanes[target.version_id] = lane
         return lane
@@ -102,7 +102,7 @@ class Dispatcher:
 
     def _import_ms(self, target: RouteRow) -> int:
         """How long an import may take: it comes once, and even a script in a hurry may need it."""
-        return max(target.timeout_ms, self._settings.default_timeout_ms)
+        return max(target.limits.timeout_ms, self._settings.default_timeout_ms)
 
     async def _blank_for(self, lane: Lane, source: str) -> Sandbox:
         """The sandbox that checked this very source, else a blank one."""
@@ -171,18 +171,18 @@ class Dispatcher:
         return source
 
     def _bind_head(self, target: RouteRow) -> dict[str, object]:
-        settings = self._settings
+        limits = target.limits
         return {
             "app": target.app_name,
             "script": target.script_name,
             "version": target.version_number,
             "filename": target.filename,
             "entry_points": target.entry_points,
-            "timeout_ms": target.timeout_ms,
-            "memory_mb": target.memory_mb,
-            "log_bytes": settings.log_bytes,
-            "log_line_bytes": settings.log_line_bytes,
-            "answer_bytes": settings.max_response_bytes,
+            "timeout_ms": limits.timeout_ms,
+            "memory_mb": limits.memory_mb,
+            "log_bytes": limits.log_bytes,
+            "log_line_bytes": limits.log_line_bytes,
+            "answer_bytes": limits.response_bytes,
         }
 
     def _make_room(self, wanting: Lane) -> None:

@@ -186,7 +186,7 @@ class Ingress:
         target = found.target
         id = self._ids.new_int().to_bytes(16, "big")
         head = (
-            f"{id.hex()}\n{target.timeout_ms}\n{scope['method']}\n{found.path}\n"
+            f"{id.hex()}\n{target.limits.timeout_ms}\n{scope['method']}\n{found.path}\n"
             f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n"
             f"{found.params}\n{request.proto}\n{found.mount}"
         )

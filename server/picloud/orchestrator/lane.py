@@ -137,7 +137,7 @@ class Box:
         if self.lane.in_order:
             begun = max(begun, self.last_ended)
         grace = CANCEL_GRACE if invocation.cancelled else 0.0
-        return begun + self.lane.target.timeout_ms / 1000 + grace
+        return begun + self.lane.target.limits.timeout_ms / 1000 + grace
 
     def _expire(self, invocation: Invocation) -> bool:
         """Stop an invocation at its deadline. False when the whole sandbox had to go."""
@@ -341,5 +341,7 @@ class Lane:
 def timed_out(target: RouteRow) -> InvocationFailed:
     """The failure of an invocation that reached its deadline."""
     return InvocationFailed(
-        Outcome.TIMEOUT, "timeout", f"the invocation ran longer than timeout_ms={target.timeout_ms}"
+        Outcome.TIMEOUT,
+        "timeout",
+        f"the invocation ran longer than timeout_ms={target.limits.timeout_ms}",
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from picloud.domain.limits import Isolation, Limits
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
 
@@ -29,8 +30,9 @@ class RouteRow:
     filename: str
     entry_points: tuple[str, ...]
     kind: str
-    timeout_ms: int
-    memory_mb: int
+    limits: Limits
+    isolation: Isolation
+    app_revision: int  # grows with every change of the app's env, secrets or egress policy
 
 
 async def load_routing(db: Executor) -> list[RouteRow]:
@@ -55,4 +57,9 @@ async def notify_routes(db: Executor, script_id: UUID | None = None) -> None:
 
 
 def _from_row(row: asyncpg.Record) -> RouteRow:
-    return RouteRow(**{**row, "entry_points": tuple(row["entry_points"])})
+    read = {
+        "entry_points": tuple(row["entry_points"]),
+        "limits": Limits.from_json(row["limits"]),
+        "isolation": Isolation(row["isolation"]),
+    }
+    return RouteRow(**{**row, **read})

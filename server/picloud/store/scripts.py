@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from picloud.domain.limits import Isolation, Limits
 from picloud.domain.page import Page, PageRequest
 from picloud.domain.script import Deployment, Route, Script, Version
 from picloud.store.database import Executor
@@ -60,8 +61,8 @@ async def add_version(db: Executor, version: Version, *, source: str) -> int:
         list(version.entry_points),
         version.kind,
         version.runtime,
-        version.timeout_ms,
-        version.memory_mb,
+        version.limits.to_json(),
+        version.isolation,
         version.created_by,
         version.created_at,
     )
@@ -151,8 +152,8 @@ def _version(row: asyncpg.Record) -> Version:
         entry_points=tuple(row["entry_points"]),
         kind=row["kind"],
         runtime=row["runtime"],
-        timeout_ms=row["timeout_ms"],
-        memory_mb=row["memory_mb"],
+        limits=Limits.from_json(row["limits"]),
+        isolation=Isolation(row["isolation"]),
         created_by=row["created_by"],
         created_at=row["created_at"],
     )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from picloud.domain.ids import IdMaker
+from picloud.domain.limits import Limits
 from picloud.store import checks
 from picloud.store.database import Pool
 from support.node import NodeProcess, running_node
@@ -145,7 +146,7 @@ async def test_a_large_body_goes_both_ways_unchanged(node: NodeProcess) -> None:
 async def test_a_script_that_loops_is_stopped_and_its_neighbour_does_not_notice(
     node: NodeProcess,
 ) -> None:
-    await node.deploy("spin", SPIN, timeout_ms=400)
+    await node.deploy("spin", SPIN, limits=Limits(timeout_ms=400))
     await node.deploy("hello", HELLO)
     stuck = asyncio.create_task(node.client.get("/x/demo/spin?spin=1"))
     slowest = 0.0
@@ -164,7 +165,7 @@ async def test_a_script_that_loops_is_stopped_and_its_neighbour_does_not_notice(
 
 
 async def test_an_async_handler_is_cancelled_at_its_deadline_alone(node: NodeProcess) -> None:
-    await node.deploy("sleep", SLEEP, kind="async", timeout_ms=500)
+    await node.deploy("sleep", SLEEP, kind="async", limits=Limits(timeout_ms=500))
     late, early = await asyncio.gather(
         node.client.get("/x/demo/sleep?s=30"), node.client.get("/x/demo/sleep?s=0.3")
     )
@@ -219,7 +220,7 @@ async def test_a_full_queue_is_429_with_retry_after(
 ) -> None:
     settings = {"PICLOUD_QUEUE_SIZE": "1", "PICLOUD_MAX_SANDBOXES_PER_SCRIPT": "1"}
     async with running_node(pool, database_url, snapshot, settings) as node:
-        await node.deploy("spin", SPIN, timeout_ms=1500)
+        await node.deploy("spin", SPIN, limits=Limits(timeout_ms=1500))
         answers = await asyncio.gather(*(node.client.get("/x/demo/spin?spin=1") for _ in range(5)))
         rejected = [answer for answer in answers if answer.status_code == 429]
         assert rejected

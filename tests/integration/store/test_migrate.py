@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import asyncpg
 import pytest
 
-from picloud.store import migrate
+from picloud.domain.limits import Isolation, Limits
+from picloud.store import migrate, scripts
 from picloud.store.database import Connection, connect
 from picloud.store.migrate import Migration, MigrationError
 from picloud.store.queries import SQL
@@ -68,6 +70,36 @@ async def test_two_processes_at_once_apply_each_migration_once(empty_database_ur
             await connection.close()
 
     assert sorted(await asyncio.gather(run(), run())) == [0, migrate.latest_version()]
+
+
+async def test_limits_of_versions_of_the_first_schema_are_kept(db: Connection) -> None:
+    first, *later = migrate.load()
+    await migrate.migrate(db, [first])
+    app, script, version, deployment = (UUID(int=number) for number in range(1, 5))
+    await db.execute("INSERT INTO apps (id, name, created_at) VALUES ($1, 'demo', now())", app)
+    await db.execute(
+        "INSERT INTO scripts (id, app_id, name, created_at) VALUES ($1, $2, 'hello', now())",
+        *(script, app),
+    )
+    await db.execute(
+        "INSERT INTO versions (id, script_id, number, source, source_digest, filename,"
+        " entry_points, kind, runtime, timeout_ms, memory_mb, created_at) VALUES"
+        " ($1, $2, 1, 'x', $3, 'x.py', '{handler}', 'sync', '314', 60000, 256, now())",
+        *(version, script, bytes(32)),
+    )
+    await db.execute(
+        "INSERT INTO deployments (id, script_id, version_id, created_at)"
+        " VALUES ($1, $2, $3, now())",
+        *(deployment, script, version),
+    )
+    await db.execute("UPDATE scripts SET active_deployment_id = $1", deployment)
+    await migrate.migrate(db, [first, *later])
+    [kept] = await scripts.get_versions(db, [version])
+    assert kept is not None
+    assert kept.limits == Limits(timeout_ms=60_000, cpu_ms=60_000, memory_mb=256)
+    assert kept.isolation is Isolation.SANDBOX
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await db.execute("UPDATE versions SET kind = 'async'")
 
 
 async def test_every_query_prepares_against_the_schema(database_url: str) -> None:

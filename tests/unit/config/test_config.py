@@ -23,7 +23,7 @@ def test_variables_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) 
 
 
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
-    (tmp_path / "picloud.toml").write_text("prot = 1\nlog_bytes = [1]\n")
+    (tmp_path / "picloud.toml").write_text("prot = 1\nmax_log_bytes = [1]\n")
     environ = {
         "PICLOUD_PORT": "90000",
         "PICLOUD_DATABASE_URL": "mysql://x",
@@ -34,7 +34,7 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
         load(environ, cwd=tmp_path)
     text = caught.value.message
     assert len(caught.value.faults) == 6
-    for name in (*environ, "prot; did you mean port?", "log_bytes in"):
+    for name in (*environ, "prot; did you mean port?", "max_log_bytes in"):
         assert name in text
 
 

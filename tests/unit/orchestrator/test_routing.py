@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.domain.limits import Isolation, Limits
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store.routing import RouteRow
 
@@ -23,8 +24,9 @@ def row(pattern: str, method: str | None = None, app: str = "demo") -> RouteRow:
         filename="x.py",
         entry_points=("handler",),
         kind="sync",
-        timeout_ms=1000,
-        memory_mb=128,
+        limits=Limits(),
+        isolation=Isolation.SANDBOX,
+        app_revision=0,
     )
 
 

@@ -269,7 +269,9 @@ class VersionView(Node):
     @fields.field(description="What one invocation may use.")
     def limits(self) -> Limits:
         """The limits."""
-        return Limits(timeout_ms=self.version.timeout_ms, memory_mb=self.version.memory_mb)
+        return Limits(
+            timeout_ms=self.version.limits.timeout_ms, memory_mb=self.version.limits.memory_mb
+        )
 
     @fields.field(description="When it was deployed first.")
     def created_at(self) -> datetime:

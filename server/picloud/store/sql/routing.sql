@@ -4,7 +4,8 @@ SELECT app.id AS app_id, app.name AS app_name,
        script.id AS script_id, script.name AS script_name,
        route.method, route.pattern,
        version.id AS version_id, version.number AS version_number, version.filename,
-       version.entry_points, version.kind, version.timeout_ms, version.memory_mb
+       version.entry_points, version.kind, version.limits,
+       version.isolation, app.revision AS app_revision
 FROM routes AS route
 JOIN scripts AS script ON script.id = route.script_id
 JOIN apps AS app ON app.id = route.app_id
@@ -18,7 +19,8 @@ SELECT app.id AS app_id, app.name AS app_name,
        script.id AS script_id, script.name AS script_name,
        route.method, route.pattern,
        version.id AS version_id, version.number AS version_number, version.filename,
-       version.entry_points, version.kind, version.timeout_ms, version.memory_mb
+       version.entry_points, version.kind, version.limits,
+       version.isolation, app.revision AS app_revision
 FROM routes AS route
 JOIN scripts AS script ON script.id = route.script_id
 JOIN apps AS app ON app.id = route.app_id

@@ -1,16 +1,16 @@
 -- name: add_version
 -- Store the next version of a locked script and return its number.
 INSERT INTO versions (id, script_id, number, source, source_digest, filename, entry_points, kind,
-                      runtime, timeout_ms, memory_mb, created_by, created_at)
+                      runtime, limits, isolation, created_by, created_at)
 SELECT $1::uuid, $2::uuid, coalesce(max(number), 0) + 1, $3::text, $4::bytea, $5::text, $6::text[],
-       $7::text, $8::text, $9::integer, $10::integer, $11::uuid, $12::timestamptz
+       $7::text, $8::text, $9::jsonb, $10::version_isolation, $11::uuid, $12::timestamptz
 FROM versions WHERE script_id = $2
 RETURNING number;
 
 -- name: get_versions
 -- Versions by id.
 SELECT version.id, version.script_id, version.number, version.source_digest, version.filename,
-       version.entry_points, version.kind, version.runtime, version.timeout_ms, version.memory_mb,
+       version.entry_points, version.kind, version.runtime, version.limits, version.isolation,
        version.created_by, version.created_at
 FROM versions AS version WHERE version.id = ANY ($1::uuid[]);
 
@@ -24,8 +24,8 @@ SELECT parent.id AS parent_id, version.*
 FROM unnest($1::uuid[]) AS parent (id)
 CROSS JOIN LATERAL (
     SELECT version.id, version.script_id, version.number, version.source_digest, version.filename,
-           version.entry_points, version.kind, version.runtime, version.timeout_ms,
-           version.memory_mb, version.created_by, version.created_at
+           version.entry_points, version.kind, version.runtime, version.limits,
+           version.isolation, version.created_by, version.created_at
     FROM versions AS version
     WHERE version.script_id = parent.id
       AND ($3::integer IS NULL OR version.number > $3)
@@ -40,8 +40,8 @@ SELECT parent.id AS parent_id, version.*
 FROM unnest($1::uuid[]) AS parent (id)
 CROSS JOIN LATERAL (
     SELECT version.id, version.script_id, version.number, version.source_digest, version.filename,
-           version.entry_points, version.kind, version.runtime, version.timeout_ms,
-           version.memory_mb, version.created_by, version.created_at
+           version.entry_points, version.kind, version.runtime, version.limits,
+           version.isolation, version.created_by, version.created_at
     FROM versions AS version
     WHERE version.script_id = parent.id
       AND ($3::integer IS NULL OR version.number > $3)
