@@ -12,6 +12,7 @@ from _picloud.outbox import outbox
 
 STDOUT, STDERR, LOGGING, TRACEBACK, PLATFORM = range(1, 6)
 LINE_MAX = 64 * 1024
+RECORD_COST = 16  # bytes: what a record counts at least; the executor counts alike
 
 
 def record(inv: Invocation, level: int, source: int, text: str) -> None:
@@ -19,10 +20,11 @@ def record(inv: Invocation, level: int, source: int, text: str) -> None:
     data = text.encode("utf-8", "backslashreplace")
     if len(data) > LINE_MAX:
         data = data[:LINE_MAX].decode("utf-8", "ignore").encode()
-    if inv.log_dropped or inv.log_used + len(data) > Limits.log_bytes:
+    cost = max(len(data), RECORD_COST)
+    if inv.log_dropped or inv.log_used + cost > Limits.log_bytes:
         inv.log_dropped += len(data)
         return
-    inv.log_used += len(data)
+    inv.log_used += cost
     stream = 0 if inv.ended else inv.stream
     outbox.log(stream, level, source, time_ns() // 1000, data)
 

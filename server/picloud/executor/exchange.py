@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
@@ -10,7 +11,6 @@ from typing import Final, Protocol
 from picloud.executor import frames
 from picloud.executor.messages import InvocationFailed, LinkError
 
-MAX_CREDIT: Final = 64 * 1024 * 1024  # no honest sandbox grants more
 GRANT_AT: Final = frames.INITIAL_WINDOW // 2  # taken body bytes after which credit is renewed
 
 
@@ -39,7 +39,12 @@ class Exchange:
     failure: InvocationFailed | None = None
     started = 0.0
     stream = 0
-    _taken = 0
+    max_body = 1 << 40  # bytes of an answer; above it the sandbox broke its promise
+    moved = 0.0  # monotonic time of the last sign of life of a streamed answer
+    _granted = 0  # body bytes the sandbox has asked for
+    _received = 0  # body bytes of the answer
+    _taken = 0  # taken bytes for which no credit has been given yet
+    _window = frames.INITIAL_WINDOW  # credit the sandbox has left
     _chunks: deque[bytes] | None = None
     _credit_waiter: asyncio.Future[None] | None = None
     _waiter: asyncio.Future[None] | None = None
@@ -58,6 +63,7 @@ class Exchange:
         self._link = link
         self.stream = stream
         self.started = now
+        self._granted = 0
         body = self.body
         if len(body) <= frames.INITIAL_WINDOW:
             self._credit = frames.INITIAL_WINDOW - len(body)
@@ -88,8 +94,10 @@ class Exchange:
         chunks = self._chunks = self._chunks or deque()
         while True:
             while chunks:
-                chunk = chunks.popleft()
+                chunk = chunks.popleft() if len(chunks) == 1 else b"".join(chunks)
+                chunks.clear()
                 yield chunk
+                self.moved = time.monotonic()
                 self._renew(len(chunk))
             if self.failure is not None:
                 raise self.failure
@@ -117,8 +125,9 @@ class Exchange:
     def took_credit(self, credit: int) -> None:
         """The sandbox can take so many more body bytes."""
         self._credit += credit
-        if self._credit > MAX_CREDIT:
-            raise LinkError("more credit than a window may hold")
+        self._granted += credit
+        if not credit or self._granted > len(self.body):
+            raise LinkError("credit for more body than there is")
         if self._credit_waiter is not None and not self._credit_waiter.done():
             self._credit_waiter.set_result(None)
 
@@ -129,7 +138,10 @@ class Exchange:
         self.streamed = True
         self.ended = self.whole = end
         if not end:
-            self._taken = len(frames.split_head(payload)[1])
+            first = len(frames.split_head(payload)[1])
+            self._take_body(first)
+            self._taken = first
+            self.moved = time.monotonic()
         if not self.response.done():
             self.response.set_result(payload)
 
@@ -137,16 +149,26 @@ class Exchange:
         """More body of the answer."""
         if not self.streamed:
             raise LinkError("body before head")
+        if not chunk and not end:
+            raise LinkError("a part of a body without a byte")
+        self._take_body(len(chunk))
         self.ended = end
         if self.abandoned:
             self._renew(len(chunk))
             return
+        self.moved = time.monotonic()
         if self._chunks is None:
             self._chunks = deque()
         self._chunks.append(chunk)
-        if sum(map(len, self._chunks)) > frames.INITIAL_WINDOW * 2:
-            raise LinkError("more body than credit")
         self._wake()
+
+    def _take_body(self, size: int) -> None:
+        self._window -= size
+        self._received += size
+        if self._window < 0:
+            raise LinkError("more body than credit")
+        if self._received > self.max_body:
+            raise LinkError(f"an answer of more than {self.max_body} bytes")
 
     def _stop_sending(self) -> None:
         if self._sender is not None:
@@ -163,6 +185,7 @@ class Exchange:
     def _renew(self, taken: int) -> None:
         self._taken += taken
         if self._taken >= GRANT_AT and not self.ended:
+            self._window += self._taken
             self._link.write(frames.encode_window(self.stream, self._taken))
             self._taken = 0
 

@@ -157,6 +157,11 @@ class Decoder:
         self._held = bytearray()
         self._needed = 0  # how much must be held before it is worth looking at
 
+    @property
+    def incomplete(self) -> bool:
+        """A frame has begun and its end has not come."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with this data. Raises ProtocolError."""
         if self._held:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, cast
 
 from picloud.executor import frames
@@ -19,11 +20,16 @@ from picloud.executor.messages import (
     Hello,
     LinkError,
     decode,
+    decode_checked,
     decode_failure,
 )
 
 MAX_LOG_TEXT: Final = 256 * 1024  # bytes of one record; the guest cuts lines far below
 FRAMES_TOGETHER: Final = 8
+FRAMES_A_TURN: Final = 64  # taken before other sandboxes and callers have their turn
+FRAMES_HELD: Final = 1024  # read and not taken yet, above which we stop reading
+FRAME_SECONDS: Final = 5.0  # a frame begun by a sandbox that runs nothing must be whole by then
+CONGESTED_BYTES: Final = 1024 * 1024  # unsent, above which a sandbox gets no further invocation
 _SOCKET_BUFFER: Final = 1024 * 1024
 
 
@@ -62,13 +68,23 @@ class Link(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._in_turn = False
         self._decoder = frames.Decoder()
+        self._held: deque[frames.Frame] = deque()
+        self._paused = False
+        self._stall: asyncio.TimerHandle | None = None
+        self._taken = 0  # frames, ever
         self._transport: asyncio.Transport | None = None
         self._next_stream = 1
         self._reply_stream = 0
         # HELLO may arrive before anybody asks for it
         self._reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
-        self._fault: LinkError | None = None
+        self.fault: LinkError | None = None
         self.lost = False
+
+    @property
+    def congested(self) -> bool:
+        """The sandbox does not read what it was sent."""
+        transport = self._transport
+        return transport is not None and transport.get_write_buffer_size() > CONGESTED_BYTES
 
     # -- what the executor does ------------------------------------------------------------
 
@@ -106,7 +122,7 @@ class Link(asyncio.Protocol):
         kind, payload = await self._ask(frame, stream=stream, seconds=seconds)
         if kind != frames.CHECKED:
             raise LinkError("CHECK was not answered by CHECKED")
-        return decode(payload, Checked)
+        return decode_checked(payload)
 
     def start(self, exchange: Exchange, now: float) -> None:
         """Start an invocation; the answer arrives at the exchange."""
@@ -166,8 +182,38 @@ class Link(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if self.fault is not None:
+            return
+        decoder = self._decoder
         try:
-            for kind, flags, stream, payload in self._decoder.feed(data):
+            received = decoder.feed(data)
+        except frames.ProtocolError as error:
+            self._break(LinkError(str(error)))
+            return
+        if decoder.incomplete and self._stall is None:
+            self._watch_stall()
+        if self._held or len(received) > FRAMES_A_TURN:
+            self._hold(received)
+        else:
+            self._take(received)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        if self._stall is not None:
+            self._stall.cancel()
+        while self._held and self.fault is None:
+            self._take_turn()
+        error = self.fault or exc
+        if not self._reply.done():
+            self._reply.set_exception(self.fault or LinkError("the sandbox ended"))
+        self._on_lost(error)
+
+    def _take(self, received: Iterable[frames.Frame]) -> None:
+        try:
+            for kind, flags, stream, payload in received:
+                self._taken += 1
                 if kind == frames.RESPONSE:
                     exchange = self.open_exchanges[stream]
                     exchange.took_response(payload, flags & frames.END != 0)
@@ -177,20 +223,47 @@ class Link(asyncio.Protocol):
                 else:
                     self._took(kind, flags, stream, payload)
         except KeyError:
-            self._break(LinkError("an answer for an invocation that is not running"))
+            self._break(LinkError("a frame for an invocation that is not running"))
         except LinkError as error:
             self._break(error)
         except frames.ProtocolError as error:
             self._break(LinkError(str(error)))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.lost:
+    def _hold(self, received: list[frames.Frame]) -> None:
+        """More than one turn's share has come: the rest waits, so that others are served."""
+        if not self._held:
+            self.loop.call_soon(self._next_turn)
+        self._held.extend(received)
+        if len(self._held) > FRAMES_HELD and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _next_turn(self) -> None:
+        if self.lost or self.fault is not None:
             return
-        self.lost = True
-        error = self._fault or exc
-        if not self._reply.done():
-            self._reply.set_exception(self._fault or LinkError("the sandbox ended"))
-        self._on_lost(error)
+        self._take_turn()
+        if self._held:
+            self.loop.call_soon(self._next_turn)
+        elif self._paused and self.fault is None and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _take_turn(self) -> None:
+        held = self._held
+        self._take([held.popleft() for _ in range(min(FRAMES_A_TURN, len(held)))])
+
+    def _watch_stall(self) -> None:
+        self._stall = self.loop.call_later(FRAME_SECONDS, self._if_stalled, self._taken)
+
+    def _if_stalled(self, taken: int) -> None:
+        """Half a frame came. While invocations run their own deadlines bound the wait."""
+        self._stall = None
+        if not self._decoder.incomplete or self.lost or self.fault is not None:
+            return
+        if self._taken == taken and not self.open_exchanges and not self._held:
+            self._break(LinkError(f"a frame was not whole after {FRAME_SECONDS:g} s"))
+        else:
+            self._watch_stall()
 
     def _took(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == frames.LOG:
@@ -200,8 +273,7 @@ class Link(asyncio.Protocol):
             exchange.took_data(payload, flags & frames.END != 0)
             self._if_ended(exchange)
         elif kind == frames.WINDOW:
-            if stream in self.open_exchanges:
-                self.open_exchanges[stream].took_credit(frames.decode_window(payload))
+            self.open_exchanges[stream].took_credit(frames.decode_window(payload))
         elif kind == frames.ERROR and stream != 0:
             exchange = self.open_exchanges[stream]
             exchange.fail(decode_failure(payload))
@@ -216,12 +288,7 @@ class Link(asyncio.Protocol):
     def _took_log(self, stream: int, payload: bytes) -> None:
         if len(payload) > MAX_LOG_TEXT:
             raise LinkError("a log record of an impossible size")
-        if stream == 0:
-            self.owner.log(None, payload)
-        elif (exchange := self.open_exchanges.get(stream)) is not None:
-            self.owner.log(exchange, payload)
-        elif stream >= self._next_stream:
-            raise LinkError("a log record of an invocation that never was")
+        self.owner.log(self.open_exchanges[stream] if stream else None, payload)
 
     def _if_ended(self, exchange: Exchange) -> None:
         if exchange.ended:
@@ -230,7 +297,7 @@ class Link(asyncio.Protocol):
 
     async def _ask(self, frame: bytes, *, stream: int, seconds: float) -> tuple[int, bytes]:
         if self.lost:
-            raise self._fault or LinkError("the sandbox ended")
+            raise self.fault or LinkError("the sandbox ended")
         reply: asyncio.Future[tuple[int, bytes]] = self.loop.create_future()
         self._reply, self._reply_stream = reply, stream
         self.write(frame)
@@ -238,7 +305,8 @@ class Link(asyncio.Protocol):
             return await reply
 
     def _break(self, error: LinkError) -> None:
-        self._fault = error
+        self.fault = error
+        self._held.clear()
         self.close()
 
 

@@ -13,7 +13,7 @@ import pytest
 from picloud.domain.invocation import Outcome
 from picloud.executor import frames
 from picloud.executor.exchange import Exchange
-from picloud.executor.link import Link, connect
+from picloud.executor.link import FRAMES_A_TURN, Link, connect
 from picloud.executor.messages import InvocationFailed, LinkError
 
 HELLO = {"protocol": [1, 1], "runtime": "r", "node": "n", "boot": "full", "boot_ms": 1}
@@ -85,6 +85,38 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         response(stream, end=False) + frames.encode(frames.DATA, 0, stream, b"x" * 200_000) * 4
     ),
     "endless credit": lambda stream: frames.encode_window(stream, 2**32 - 1),
+    "credit for a body that was sent whole": lambda stream: frames.encode_window(stream, 1),
+    "credit of nothing": lambda stream: frames.encode_window(stream, 0),
+    "credit for nobody": lambda stream: frames.encode_window(stream + 7, 1),
+    "an answer after an error": lambda stream: (
+        frames.encode_json(frames.ERROR, 1, stream, RAISED) + response(stream)
+    ),
+    "body after the end": lambda stream: response(stream) + frames.encode(frames.DATA, 1, stream),
+    "credit after the end": lambda stream: response(stream) + frames.encode_window(stream, 1),
+    "a log record after the end": lambda stream: (
+        response(stream) + frames.encode_log(stream, 20, 1, 0, "late")
+    ),
+    "body without a byte": lambda stream: (
+        response(stream, end=False) + frames.encode(frames.DATA, 0, stream)
+    ),
+    "a log record larger than a line": lambda stream: frames.encode_log(
+        stream, 20, 1, 0, "x" * 300_000
+    ),
+    "an unasked check": lambda stream: frames.encode_json(frames.CHECKED, 1, stream, {"ok": True}),
+    "a second hello": lambda stream: frames.encode_json(frames.HELLO, 0, 0, HELLO),
+    "an error of nobody": lambda stream: frames.encode_json(frames.ERROR, 1, 0, RAISED),
+    "an error with NaN": lambda stream: frames.encode(
+        frames.ERROR, 1, stream, b'{"outcome": "script_error", "code": NaN, "message": ""}'
+    ),
+    "an error that is too deep": lambda stream: frames.encode(
+        frames.ERROR, 1, stream, b'{"x":' + b"[" * 1_000_000
+    ),
+    "an error that is no UTF-8": lambda stream: frames.encode(
+        frames.ERROR, 1, stream, b'{"outcome": "script_error", "code": "a", "message": "\xff"}'
+    ),
+    "an error with a code of its own making": lambda stream: frames.encode_json(
+        frames.ERROR, 1, stream, {**RAISED, "code": "a\0b"}
+    ),
     "an error that is no JSON": lambda stream: frames.encode(frames.ERROR, 1, stream, b"{"),
     "an unknown outcome": lambda stream: frames.encode_json(
         frames.ERROR, 1, stream, {"outcome": "ok", "code": "x", "message": "y"}
@@ -105,6 +137,79 @@ async def test_a_frame_out_of_order_costs_the_sandbox_its_link(what: str) -> Non
             await box.send(HOSTILE[what](exchange.stream))
         assert isinstance(await asyncio.wait_for(lost, 5), LinkError)
         assert link.lost
+
+
+async def test_a_number_without_end_and_double_keys_are_read_as_json_says() -> None:
+    async with linked() as (link, box, _, lost):
+        exchange = begin(link)
+        digits = b"9" * 100_000
+        await box.send(
+            frames.encode(
+                frames.ERROR,
+                1,
+                exchange.stream,
+                b'{"x":%b,"code":"a","code":"b","message":"m\\u0000","outcome":"script_error"}'
+                % digits,
+            )
+        )
+        with pytest.raises(InvocationFailed) as caught:
+            await exchange.response
+        assert (caught.value.code, caught.value.message) == ("b", "m\ufffd")
+        assert not lost.done()
+
+
+async def test_a_frame_that_is_never_whole_costs_an_idle_sandbox_its_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("picloud.executor.link.FRAME_SECONDS", 0.05)
+    async with linked() as (link, box, _, lost):
+        await box.send(response(1)[:7])
+        error = await asyncio.wait_for(lost, 5)
+        assert "was not whole" in str(error)
+        assert link.lost
+
+
+async def test_a_frame_of_a_running_invocation_may_take_as_long_as_that_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("picloud.executor.link.FRAME_SECONDS", 0.01)
+    async with linked() as (link, box, _, lost):
+        exchange = begin(link)
+        whole = response(exchange.stream, b"late")
+        await box.send(whole[:20])
+        await asyncio.sleep(0.1)
+        await box.send(whole[20:])
+        assert frames.split_head(await exchange.response)[1] == b"late"
+        assert not lost.done()
+
+
+async def test_a_sandbox_that_floods_its_link_leaves_others_their_turn() -> None:
+    async with linked() as (loud, flood, loud_owner, lost), linked() as (quiet, box, _, _):
+        begin(loud)
+        record, sent = frames.encode_log(1, 20, 1, 0, ""), 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += flood.sock.send(record * 100)
+        assert sent > 1000 * len(record)
+        exchange = begin(quiet)
+        box.sock.send(response(exchange.stream))
+        await exchange.response
+        assert 0 < len(loud_owner.logs) <= 10 * FRAMES_A_TURN
+        async with asyncio.timeout(10):
+            while len(loud_owner.logs) < sent // len(record):  # noqa: ASYNC110  # no event of a test's
+                await asyncio.sleep(0)
+        assert not lost.done()
+
+
+async def test_what_a_sandbox_said_before_it_ended_is_heard() -> None:
+    async with linked() as (link, box, owner, lost):
+        begin(link)
+        records = 20 * FRAMES_A_TURN
+        box.sock.setblocking(True)
+        box.sock.sendall(frames.encode_log(1, 20, 1, 0, "x") * records)
+        box.sock.close()
+        await asyncio.wait_for(lost, 5)
+        assert len(owner.logs) == records
 
 
 async def test_answers_in_any_cut_of_the_stream_reach_their_invocations() -> None:
@@ -150,17 +255,18 @@ async def test_a_streamed_answer_renews_credit_as_it_is_taken() -> None:
         await box.send(response(1, part, end=False))
         await exchange.response
         await box.send(*(frames.encode(frames.DATA, 0, 1, part) for _ in range(3)))
-        chunks = exchange.chunks()
-        for _ in range(3):
-            assert await anext(chunks) == part
-        credits = [
-            frames.decode_window(payload)
-            for kind, _, _, payload in frames.Decoder().feed(await box.read())
-            if kind == frames.WINDOW
-        ]
-        assert sum(credits) >= 131_072
+        reading = asyncio.ensure_future(_all(exchange))
+        credits, decoder = 0, frames.Decoder()
+        while credits < 131_072:
+            for kind, _, _, payload in decoder.feed(await box.read()):
+                assert kind == frames.WINDOW
+                credits += frames.decode_window(payload)
         await box.send(frames.encode(frames.DATA, frames.END, 1, b"last"))
-        assert [chunk async for chunk in chunks] == [b"last"]
+        assert await reading == part * 3 + b"last"
+
+
+async def _all(exchange: Exchange) -> bytes:
+    return b"".join([chunk async for chunk in exchange.chunks()])
 
 
 async def test_a_stream_that_ends_before_anybody_reads_it_is_not_lost() -> None:
@@ -173,7 +279,7 @@ async def test_a_stream_that_ends_before_anybody_reads_it_is_not_lost() -> None:
         )
         assert frames.split_head(await exchange.response)[1] == b"a"
         assert not exchange.whole
-        assert [chunk async for chunk in exchange.chunks()] == [b"b", b"c"]
+        assert await _all(exchange) == b"bc"
         assert owner.ended == [1]
 
 
