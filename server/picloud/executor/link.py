@@ -239,7 +239,7 @@ class Link(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _next_turn(self) -> None:
-        if self.lost or self.fault is not None:
+        if self.lost:
             return
         self._take_turn()
         if self._held:
