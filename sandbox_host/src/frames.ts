@@ -18,6 +18,8 @@ export const FrameType = {
   Check: 11,
   Checked: 12,
   Retire: 13,
+  Call: 14,
+  Result: 15,
 } as const;
 
 export const END = 1;

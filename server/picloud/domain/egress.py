@@ -20,6 +20,9 @@ from picloud.domain.failures import FieldFault, require_valid
 
 MAX_ALLOW: Final = 200  # patterns of one app
 DEFAULT_PORTS: Final = (80, 443)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATTERN: Final = re.compile(r"(\*\.)?(\[[0-9a-f:.]+\]|[^\s:/@\[\]*]+)(?::(\d{1,5}))?")
@@ -97,6 +100,29 @@ class EgressPolicy:
         if self.mode is EgressMode.ALLOW_LIST:
             return any(pattern.matches(host, port) for pattern in _patterns(self.allow))
         return self.mode is EgressMode.INTERNET
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an operator opens beyond the internet: a range of addresses, or one host with its port.
+
+    A range opens no address of this machine and none of the platform's; a host with its port does.
+    """
+
+    network: Network | None = None
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Allowance:
+        """`10.0.0.0/8` or `intranet.example:443`. Raises ValueError as `HostPattern.parse`."""
+        try:
+            return cls(network=ipaddress.ip_network(text.strip()))
+        except ValueError:
+            pattern = HostPattern.parse(text)
+        if pattern.below or pattern.port is None:
+            raise ValueError(f"must hold ranges and hosts with a port, not {text!r}")
+        return cls(host=pattern.host, port=pattern.port)
 
 
 def normal_host(host: str) -> str:

@@ -30,6 +30,8 @@ LOG: Final = 10
 CHECK: Final = 11
 CHECKED: Final = 12
 RETIRE: Final = 13
+CALL: Final = 14
+RESULT: Final = 15
 
 END: Final = 1
 
@@ -84,6 +86,16 @@ def encode_response(stream: int, head: bytes, body: bytes = b"", end: bool = Tru
     return _INVOKE.pack(length, RESPONSE, END if end else 0, 0, stream, size) + head + body
 
 
+def encode_call(stream: int, head: Mapping[str, Any] | None, part: bytes, end: bool) -> bytes:
+    """CALL with its head, or with None more of its body."""
+    return _encode_part(CALL, stream, head, part, end)
+
+
+def encode_result(stream: int, head: Mapping[str, Any] | None, part: bytes, end: bool) -> bytes:
+    """RESULT of a call with its head, or with None more of its body."""
+    return _encode_part(RESULT, stream, head, part, end)
+
+
 def encode_window(stream: int, credit: int) -> bytes:
     """WINDOW: so many more body bytes may be sent."""
     return _INVOKE.pack(4, WINDOW, 0, 0, stream, credit)
@@ -95,7 +107,7 @@ def encode_log(stream: int, level: int, source: int, microseconds: int, text: st
 
 
 def split_head(payload: bytes) -> tuple[bytes, bytes]:
-    """Head and body of an INVOKE, a RESPONSE or a BIND."""
+    """Head and body of an INVOKE, a RESPONSE, a BIND, a CALL or a RESULT."""
     if len(payload) < 4:
         raise ProtocolError("a payload is too short for a head")
     body_at = 4 + int.from_bytes(payload[:4], "little")
@@ -148,6 +160,15 @@ def decode_json(payload: bytes) -> dict[str, Any]:
     return value
 
 
+def _encode_part(
+    kind: int, stream: int, head: Mapping[str, Any] | None, part: bytes, end: bool
+) -> bytes:
+    encoded = b"" if head is None else json.dumps(head).encode()
+    size = len(encoded)
+    length = 4 + size + len(part)
+    return _INVOKE.pack(length, kind, END if end else 0, 0, stream, size) + encoded + part
+
+
 class Decoder:
     """Cuts a byte stream into frames; keeps what is not complete yet."""
 
@@ -179,7 +200,7 @@ class Decoder:
             length, kind, flags, reserved, stream = unpack(data, at)
             if length > MAX_PAYLOAD:
                 raise ProtocolError(f"a frame announces {length} bytes")
-            if reserved or not HELLO <= kind <= RETIRE or flags > END:
+            if reserved or not HELLO <= kind <= RESULT or flags > END:
                 raise ProtocolError(f"a frame has type {kind}, flags {flags}, reserved {reserved}")
             end = at + HEADER_SIZE + length
             if end > size:

@@ -1,0 +1,25 @@
+"""One request a script has made to the outside, as it is remembered with its invocation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_FETCHES: Final = 100  # remembered of one invocation; later ones leave no record
+
+
+@dataclass(slots=True, kw_only=True)
+class Fetch:
+    """One hop: a redirect that was followed is a fetch of its own.
+
+    `error` is the code of what went wrong; while the request is under way it is `unfinished`.
+    """
+
+    method: str
+    host: str
+    port: int
+    status: int | None = None
+    error: str | None = "unfinished"
+    duration_ms: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
