@@ -23,3 +23,4 @@ class Fetch:
     duration_ms: int = 0
     bytes_out: int = 0
     bytes_in: int = 0
+    started: float = 0.0  # monotonic seconds of the node that makes it

@@ -13,6 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from picloud.domain.fetch import Fetch
@@ -215,7 +216,7 @@ class Calls:
             raise ProtocolError(f"the head of a call has {len(head)} bytes")
         values = frames.decode_json(head)
         op, stream = values.get("op"), values.get("for")
-        if op not in self._services or type(stream) is not int:
+        if not isinstance(op, str) or op not in self._services or type(stream) is not int:
             raise ProtocolError(f"a call of {str(op)[:40]!r}")
         if len(self._open) >= _MOST_WAITING:
             raise ProtocolError(f"{len(self._open)} calls at once")
@@ -257,9 +258,9 @@ class Calls:
             call = self._waiting.popleft()
             self._running += 1
             call.task = self._loop.create_task(_run(call))
-            call.task.add_done_callback(lambda _, call=call: self._ran(call))
+            call.task.add_done_callback(partial(self._ran, call))
 
-    def _ran(self, call: Call) -> None:
+    def _ran(self, call: Call, _: object) -> None:
         self._running -= 1
         self._forget(call)
         self._start_waiting()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 import pytest
 
 from picloud.domain.egress import Allowance
@@ -56,11 +54,13 @@ def test_an_operator_opens_one_endpoint_even_of_this_machine() -> None:
 
 
 def test_endpoints_of_the_platform_are_closed_unless_named() -> None:
-    database = [(ip_address("93.184.215.14"), 5432)]
-    rules = AddressRules([Allowance.parse("93.184.215.0/24")], platform=lambda: database)
+    database = [("93.184.215.14", 5432), ("db.example", 5432)]
+    rules = AddressRules([Allowance.parse("93.184.215.0/24")], platform=database)
+    assert not rules.allows("db.example", "93.184.215.99", 5432)
+    assert not rules.allows("other.example", "93.184.215.14", 5432)
     assert not rules.allows("db.example", "93.184.215.14", 5432)
     assert rules.allows("db.example", "93.184.215.14", 443)
-    named = AddressRules([Allowance.parse("93.184.215.14:5432")], platform=lambda: database)
+    named = AddressRules([Allowance.parse("93.184.215.14:5432")], platform=database)
     assert named.allows("db.example", "93.184.215.14", 5432)
 
 

@@ -7,7 +7,7 @@ to the platform; an operator may open ranges and single endpoints.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -31,18 +31,18 @@ Endpoint = tuple[str, int]  # a host and a port
 
 
 class AddressRules:
-    """Judges addresses. `platform` are the endpoints of the platform's own parts."""
+    """Judges addresses. `platform` are the endpoints of the platform's own parts, by any name."""
 
     def __init__(
         self,
         allow: Iterable[Allowance] = (),
         *,
-        platform: Callable[[], Sequence[tuple[Address, int]]] = tuple,
+        platform: Iterable[Endpoint] = (),
     ) -> None:
         allowances = tuple(allow)
         self._networks = tuple(each.network for each in allowances if each.network is not None)
         self._endpoints = frozenset((each.host, each.port) for each in allowances)
-        self._platform = platform
+        self._platform = frozenset(platform)
 
     def allows(self, host: str, address: str, port: int) -> bool:
         """Whether a connection to this address and port, found under this host, may be made."""
@@ -54,7 +54,7 @@ class AddressRules:
             return False
         if (str(number), port) in self._endpoints:
             return True
-        if (number, port) in self._platform() or is_own(number):
+        if not self._platform.isdisjoint(((host, port), (str(number), port))) or is_own(number):
             return False
         if any(number in network for network in self._networks):
             return True
