@@ -189,6 +189,45 @@ class Settings:
         default=5000,
         metadata=_about("how long a request waits for a sandbox", values.integer(0, 600_000)),
     )
+    max_calls_per_sandbox: int = field(
+        default=16,
+        metadata=_about("calls of one sandbox served at a time", values.integer(1, 256)),
+    )
+    calls_per_second: int = field(
+        default=250,
+        metadata=_about("calls of one sandbox per second", values.integer(1, 100_000)),
+    )
+    egress_allow: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "what scripts may reach beyond the internet: ranges and host:port, by commas",
+            values.allowances,
+        ),
+    )
+    egress_timeout_ms: int = field(
+        default=30_000,
+        metadata=_about("the longest a fetch of a script takes", values.integer(1, 600_000)),
+    )
+    egress_connect_ms: int = field(
+        default=5_000,
+        metadata=_about("the longest a fetch waits for a connection", values.integer(1, 600_000)),
+    )
+    egress_request_bytes: int = field(
+        default=10 * MIB,
+        metadata=_about("bodies a sandbox sends at a time", values.size(0, 1024 * MIB)),
+    )
+    egress_response_bytes: int = field(
+        default=10 * MIB,
+        metadata=_about("the largest body a fetch brings", values.size(0, 1024 * MIB)),
+    )
+    egress_header_bytes: int = field(
+        default=65_536,
+        metadata=_about("the largest headers a fetch brings", values.size(1024, 98_304)),
+    )
+    egress_parallel: int = field(
+        default=64,
+        metadata=_about("fetches of this machine at a time", values.integer(1, 10_000)),
+    )
     drain_seconds: int = field(
         default=10,
         metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),
@@ -370,4 +409,6 @@ def _as_text(value: object) -> str:
         return value.reveal()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return str(value)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from picloud.domain.egress import Allowance
+
 Parser = Callable[[str], object]
 
 _UNITS: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
@@ -124,3 +126,11 @@ def domain(value: str) -> str:
     if not all(_LABEL.fullmatch(label) for label in lowered.split(".")):
         raise ValueError(f"must be a host name such as example.org, not {value!r}")
     return lowered
+
+
+def allowances(value: str) -> tuple[str, ...]:
+    """Ranges and endpoints, separated by commas."""
+    entries = tuple(entry.strip() for entry in value.split(",") if entry.strip())
+    for entry in entries:
+        Allowance.parse(entry)
+    return entries

@@ -14,8 +14,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-import idna
-
 from picloud.domain.failures import FieldFault, require_valid
 
 MAX_ALLOW: Final = 200  # patterns of one app
@@ -139,6 +137,8 @@ def normal_host(host: str) -> str:
     except ValueError:
         pass
     if not host.isascii():
+        import idna  # its tables are large, and few hosts need them
+
         try:
             host = idna.encode(host, uts46=True).decode()
         except idna.IDNAError:

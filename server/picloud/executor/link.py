@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, cast
 
 from picloud.executor import frames
+from picloud.executor.calls import Calls
 from picloud.executor.exchange import Exchange
+from picloud.executor.flow import PausableProtocol
 from picloud.executor.messages import (
     Bound,
     Checked,
@@ -53,13 +55,15 @@ class _Nobody:
         pass
 
 
-class Link(asyncio.Protocol):
+class Link(PausableProtocol):
     """Frames to and from one sandbox. `open_exchanges` are the invocations it owes an answer."""
 
     def __init__(
         self, sock: socket.socket, on_lost: Callable[[BaseException | None], None]
     ) -> None:
+        super().__init__()
         self.loop = asyncio.get_running_loop()
+        self.calls: Calls | None = None  # of a bound sandbox
         self.owner: LinkOwner = _Nobody()
         self.open_exchanges: dict[int, Exchange] = {}
         self.hello: Hello | None = None
@@ -188,7 +192,7 @@ class Link(asyncio.Protocol):
         try:
             received = decoder.feed(data)
         except frames.ProtocolError as error:
-            self._break(LinkError(str(error)))
+            self.break_off(LinkError(str(error)))
             return
         if decoder.incomplete and self._stall is None:
             self._watch_stall()
@@ -201,6 +205,7 @@ class Link(asyncio.Protocol):
         if self.lost:
             return
         self.lost = True
+        self.released()
         if self._stall is not None:
             self._stall.cancel()
         while self._held and self.fault is None:
@@ -223,11 +228,11 @@ class Link(asyncio.Protocol):
                 else:
                     self._took(kind, flags, stream, payload)
         except KeyError:
-            self._break(LinkError("a frame for an invocation that is not running"))
+            self.break_off(LinkError("a frame for an invocation that is not running"))
         except LinkError as error:
-            self._break(error)
+            self.break_off(error)
         except frames.ProtocolError as error:
-            self._break(LinkError(str(error)))
+            self.break_off(LinkError(str(error)))
 
     def _hold(self, received: list[frames.Frame]) -> None:
         """More than one turn's share has come: the rest waits, so that others are served."""
@@ -261,7 +266,7 @@ class Link(asyncio.Protocol):
         if not self._decoder.incomplete or self.lost or self.fault is not None:
             return
         if self._taken == taken and not self.open_exchanges and not self._held:
-            self._break(LinkError(f"a frame was not whole after {FRAME_SECONDS:g} s"))
+            self.break_off(LinkError(f"a frame was not whole after {FRAME_SECONDS:g} s"))
         else:
             self._watch_stall()
 
@@ -278,6 +283,10 @@ class Link(asyncio.Protocol):
             exchange = self.open_exchanges[stream]
             exchange.fail(decode_failure(payload))
             self._if_ended(exchange)
+        elif kind == frames.CALL:
+            if self.calls is None:
+                raise LinkError("a call from a blank sandbox")
+            self.calls.took_on_link(flags, stream, payload)
         elif stream == self._reply_stream:
             if not self._reply.done():
                 self._reply.set_result((kind, payload))
@@ -304,7 +313,8 @@ class Link(asyncio.Protocol):
         async with asyncio.timeout(seconds):
             return await reply
 
-    def _break(self, error: LinkError) -> None:
+    def break_off(self, error: LinkError) -> None:
+        """The sandbox broke the rules: drop the link, which ends the sandbox."""
         self.fault = error
         self._held.clear()
         self.close()

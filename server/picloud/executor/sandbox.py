@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import socket
 import uuid
 from collections.abc import Callable
 
@@ -55,6 +56,10 @@ class Sandbox:
         if self._link is None:
             raise SandboxMisuseError(f"sandbox {self.number} has no link: it is {self.state.value}")
         return self._link
+
+    def take_calls(self) -> socket.socket:
+        """Our end of the call socket, once."""
+        return self._process.take_calls()
 
     @property
     def exited(self) -> asyncio.Future[ExitStatus]:

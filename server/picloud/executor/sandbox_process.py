@@ -102,7 +102,7 @@ class SandboxProcess:
     def __init__(self, pid: int, channels: Channels, owner: Spawner) -> None:
         self.pid = pid
         self.link = channels.link
-        self.calls = channels.calls
+        self._calls: socket.socket | None = channels.calls
         self.diagnostics = Diagnostics(channels.diagnostics)
         self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self._owner = owner
@@ -117,19 +117,30 @@ class SandboxProcess:
         if not self.exited.done():
             self._owner.tell({"nice": self.pid, "to": nice})
 
+    def take_calls(self) -> socket.socket:
+        """Our end of the call socket, once; its taker closes it."""
+        calls, self._calls = self._calls, None
+        if calls is None:
+            raise PlatformError("the call socket of a sandbox was taken twice")
+        return calls
+
     def abandon(self) -> None:
         """End it when nobody has taken its link."""
         self.kill()
         self.link.close()
-        self.calls.close()
+        self._close_calls()
 
     def ended(self, status: ExitStatus) -> None:
         """The spawner has seen its end."""
         if not self.exited.done():
             self.exited.set_result(status)
-        self.calls.close()
+        self._close_calls()
         self.diagnostics.text()
         self.diagnostics.close()
+
+    def _close_calls(self) -> None:
+        if self._calls is not None:
+            self._calls.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from picloud.domain.egress import EgressPolicy
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.orchestrator.invocation import Invocation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from picloud.config import Settings
     from picloud.executor.pool import SandboxPool
     from picloud.executor.sandbox import Sandbox
+    from picloud.orchestrator.services import Services
     from picloud.store.database import Connection, Pool
 
 logger = logging.getLogger(__name__)
@@ -32,12 +34,15 @@ RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
 class Dispatcher:
     """Owns the routing table, the lanes and the sources of the active versions."""
 
-    def __init__(self, *, settings: Settings, pool: SandboxPool, database: Pool) -> None:
+    def __init__(
+        self, *, settings: Settings, pool: SandboxPool, database: Pool, services: Services
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.table = RoutingTable()
         self._settings = settings
         self._pool = pool
         self._database = database
+        self._services = services
         self._lanes: dict[UUID, Lane] = {}
         self._sources: dict[UUID, str] = {}
         self._boxes: dict[Sandbox, Box] = {}
@@ -83,7 +88,9 @@ class Dispatcher:
         sandbox.exited.add_done_callback(lambda _: self._boxes.pop(sandbox, None))
         sandbox.bind(target.version_id)
         box.first = first
+        box.import_until = time.monotonic() + self._import_ms(target) / 1000
         try:
+            await self._services.open(box, target.app_id, EgressPolicy())
             bound = await sandbox.link.bind(
                 self._bind_head(target), source.encode(), self._import_ms(target) / 1000
             )
@@ -96,7 +103,7 @@ class Dispatcher:
                 said = f"the import ended its sandbox: {error}"
                 raise InvocationFailed(Outcome.SCRIPT_ERROR, "import_failed", said) from error
             raise
-        box.first = None
+        box.first, box.import_until = None, 0.0
         lane.took_kind(bound.kind)
         return box
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from picloud.domain.fetch import MAX_FETCHES, Fetch
 from picloud.domain.invocation import Outcome
 from picloud.executor import frames
 from picloud.executor.exchange import Exchange
@@ -29,7 +30,9 @@ class Invocation(Exchange):
     # As in Exchange: what most invocations never change.
     bytes_out = 0
     cold = False
+    fetches: list[Fetch] | None = None
     finished = False
+    hops = 0  # of scripts calling scripts, up to this one
     log_bytes = 0
     log_count = 0
     redispatched = 0
@@ -66,6 +69,13 @@ class Invocation(Exchange):
         if not self.arrived_us - _CLOCK_SLACK_US <= logged_at <= now + _CLOCK_SLACK_US:
             logged_at = now
         self._add_log(level, stream, logged_at, without_nul(text))
+
+    def took_fetch(self, fetch: Fetch) -> None:
+        """Remember a request to the outside."""
+        if self.fetches is None:
+            self.fetches = []
+        if len(self.fetches) < MAX_FETCHES:
+            self.fetches.append(fetch)
 
     def note(self, level: int, text: str) -> None:
         """Add a record of the platform's own to this invocation's log."""

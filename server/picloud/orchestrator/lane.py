@@ -56,10 +56,24 @@ class Box:
         self.link: Link = sandbox.link
         self.running: deque[Invocation] = deque()
         self.first: Invocation | None = None  # whose arrival bound it: import output is its
+        self.import_until = 0.0  # the end of its import's time, while it is imported
         self.last_ended = time.monotonic()
         self.dead = False
         self._timer: asyncio.TimerHandle | None = None
         self.link.owner = self
+
+    def caller(self, stream: int) -> tuple[Invocation | None, float] | None:
+        """Whose call it is and until when; a task of no invocation calls for the oldest."""
+        if self.import_until:
+            return self.first, self.import_until
+        if stream == 0 and self.running:
+            invocation = self.running[0]
+            return invocation, self._deadline(invocation)
+        exchange = self.link.open_exchanges.get(stream)
+        if exchange is None:
+            return None
+        invocation = cast(Invocation, exchange)
+        return invocation, self._deadline(invocation)
 
     def start(self, invocation: Invocation) -> None:
         """Send an invocation to the sandbox."""
@@ -77,6 +91,8 @@ class Box:
     def exchange_ended(self, exchange: Exchange) -> None:
         """The sandbox is done with an invocation: room for the next."""
         now = time.monotonic()
+        if self.link.calls is not None and self.link.calls.open:
+            self.link.calls.invocation_ended(exchange)
         if self.running and self.running[0] is exchange:
             self.running.popleft()
         elif exchange in self.running:

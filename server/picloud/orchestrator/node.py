@@ -22,6 +22,7 @@ from picloud.orchestrator.checks import SourceChecker
 from picloud.orchestrator.dispatch import Dispatcher
 from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
 from picloud.orchestrator.ingress import Ingress
+from picloud.orchestrator.services import make_services
 from picloud.serve import QuietServer, make_config
 from picloud.store import cluster_nodes
 from picloud.store.database import DATABASE_LOST, connect, make_pool
@@ -78,7 +79,10 @@ class Node:
             make_pool(self._dsn, name="picloud-node", max_size=4) as database,
             asyncio.TaskGroup() as tasks,
         ):
-            dispatcher = Dispatcher(settings=settings, pool=pool, database=database)
+            services = await make_services(settings)
+            dispatcher = Dispatcher(
+                settings=settings, pool=pool, database=database, services=services
+            )
             checker = SourceChecker(pool=pool, database=database, keep=dispatcher.keep)
             feed = Feed(
                 self._dsn,
@@ -100,6 +104,7 @@ class Node:
             await self._serve(ingress)
             feeding.cancel()
             await pool.close()
+            await services.close()
             writer.close()
             await asyncio.wait([writing, booting])
 

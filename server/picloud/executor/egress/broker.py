@@ -21,7 +21,6 @@ from picloud.executor.egress.network import (
     GuardedBackend,
     Meter,
     Resolve,
-    Resolver,
     current_meter,
     denied,
     headers_too_large,
@@ -48,12 +47,9 @@ _BREATHE: Final = 16  # chunks parsed before others get their turn
 class Broker:
     """One per node. `service` gives a sandbox the `fetch` of its app."""
 
-    def __init__(
-        self, limits: EgressLimits, rules: AddressRules, *, resolve: Resolve | None = None
-    ) -> None:
+    def __init__(self, limits: EgressLimits, rules: AddressRules, resolve: Resolve) -> None:
         self._limits = limits
-        self._resolver = Resolver()
-        self._pools = Pools(GuardedBackend(rules, resolve or self._resolver))
+        self._pools = Pools(GuardedBackend(rules, resolve))
         self._places = asyncio.Semaphore(limits.egress_parallel)
 
     def service(self, app_id: UUID, policy: EgressPolicy) -> Service:
@@ -67,7 +63,6 @@ class Broker:
     async def close(self) -> None:
         """Drop all connections."""
         await self._pools.close()
-        self._resolver.close()
 
     async def _fetch(self, call: Call, app_id: UUID, policy: EgressPolicy) -> None:
         request = Outgoing.parse(call.head, bytes(call.body))

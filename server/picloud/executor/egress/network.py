@@ -59,10 +59,6 @@ class Resolver:
         )
         return list(dict.fromkeys(str(each[4][0]) for each in found))
 
-    def close(self) -> None:
-        """Start no more look-ups."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects where the rules allow, and nowhere else."""
