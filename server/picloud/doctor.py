@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import socket
@@ -13,7 +14,10 @@ from pathlib import Path
 
 from picloud import assets
 from picloud.config import Settings
-from picloud.executor.isolation import REQUIRED, isolation_report
+from picloud.domain.isolation import Isolation, IsolationLevel
+from picloud.executor.isolation import HINTS, REQUIRED, isolation_report
+from picloud.executor.runtime import Runtime, RuntimeMissingError
+from picloud.executor.sandbox_process import Spawner
 from picloud.ports import holder_of_port
 from picloud.setup import snapshot
 
@@ -100,11 +104,34 @@ def _port(settings: Settings) -> Finding:
 
 
 def _isolation(settings: Settings) -> Iterator[Finding]:
-    for layer in isolation_report().layers:
-        optional = layer.name not in REQUIRED or settings.allow_weak_isolation
+    try:
+        found = asyncio.run(_try_isolation(settings))
+    except RuntimeMissingError as error:
+        yield Finding(name="isolation", ok=False, detail=f"cannot be tried: {error}")
+        return
+    weak = found.level is IsolationLevel.WEAK
+    allowed = "; PICLOUD_ALLOW_WEAK_ISOLATION allows weak isolation"
+    detail = found.level.value + (allowed if settings.allow_weak_isolation else "")
+    yield Finding(name="isolation", ok=not weak or settings.allow_weak_isolation, detail=detail)
+    for layer in found.layers:
+        said = [layer.detail] if layer.detail else []
+        if not layer.active and layer.name in HINTS:
+            said.append(f"to have it: {HINTS[layer.name]}")
         state = "active" if layer.active else "not active"
         yield Finding(
             name=f"isolation: {layer.name}",
-            ok=layer.active or optional,
-            detail=f"{state}{': ' + layer.detail if layer.detail else ''}",
+            ok=layer.active or layer.name not in REQUIRED or settings.allow_weak_isolation,
+            detail=": ".join([state, "; ".join(said)] if said else [state]),
         )
+
+
+async def _try_isolation(settings: Settings) -> Isolation:
+    runtime = Runtime.find(
+        sandbox_host=assets.sandbox_host(),
+        snapshot=settings.snapshot or snapshot.existing(settings.cache_dir),
+    )
+    spawner = Spawner()
+    try:
+        return await isolation_report(runtime.jail(), spawner)
+    finally:
+        await spawner.close()

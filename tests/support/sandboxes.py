@@ -52,6 +52,16 @@ def jail_of(directory: Path, script: str, *arguments: str, read: tuple[str, ...]
     return replace(jail, arguments=(str(directory / script), *arguments), read=(*jail.read, *read))
 
 
+LEVELS = ("full", "portable")
+
+
+def at_level(jail: JailSpec, level: str) -> JailSpec:
+    """The jail with all layers this machine grants, or with those that every machine has."""
+    if level == "full":
+        return jail
+    return replace(jail, namespaces=False, private_user=False, cgroup=False)
+
+
 def spawner_as(user: int) -> Spawner:
     """A spawner that has become this user before its first sandbox."""
     if user == os.geteuid():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from picloud.domain.isolation import Isolation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,4 +17,4 @@ class ClusterNode:
     number: int
     name: str
     started_at: datetime
-    isolation: Mapping[str, object]
+    isolation: Isolation

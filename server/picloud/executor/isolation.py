@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from dataclasses import dataclass
+import asyncio
+from dataclasses import replace
 from typing import Final
 
+from picloud.domain.isolation import Isolation, IsolationLayer, IsolationLevel
 from picloud.errors import PlatformError
-from picloud.executor.sandbox_process import start_isolated
+from picloud.executor import self_test
+from picloud.executor.jail.spec import JailSpec
+from picloud.executor.sandbox_process import Spawner, SpawnError
 
+SELF_TEST: Final = "self_test"
 # Without these a sandbox is no boundary between tenants.
-REQUIRED: Final = ("no_new_privs", "landlock", "seccomp")
-_PATIENCE: Final = 10.0
+REQUIRED: Final = (
+    "no_new_privs", "capabilities", "rlimits", "landlock", "seccomp", SELF_TEST,
+)  # fmt: skip
+# With these as well, and with one of the two below, its isolation is full.
+_NAMESPACES: Final = (
+    "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace", "uts_namespace",
+)  # fmt: skip
+_OWN_USER: Final = ("private_user", "user_namespace")
+
+_USER_NAMESPACES: Final = "run as root, or allow user namespaces to ordinary users"
+# How to get what is missing.
+HINTS: Final = {
+    "no_new_privs": "Linux 3.5 or newer",
+    "capabilities": "start the node without a security module that forbids capset",
+    "rlimits": "start the node without limits above its hard limits",
+    "landlock": "Linux 5.13 or newer, with landlock among the security modules (lsm=)",
+    "seccomp": "a kernel with CONFIG_SECCOMP_FILTER",
+    "private_user": "start the node as root, with its files readable by all",
+    "user_namespace": "allow user namespaces (sysctl user.max_user_namespaces, AppArmor)",
+    **dict.fromkeys(_NAMESPACES, _USER_NAMESPACES),
+    **dict.fromkeys(
+        ("cgroup_memory", "cgroup_pids", "cgroup_cpu"),
+        "run as root, or as a systemd service with Delegate=yes",
+    ),
+}
 
 
 class IsolationError(PlatformError):
@@ -21,55 +47,52 @@ class IsolationError(PlatformError):
     code = "isolation_missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer: whether it held when tried, and what or why not."""
-
-    name: str
-    active: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class JailReport:
-    """All layers, as `picloud doctor` and ClusterNode show them."""
-
-    layers: tuple[Layer, ...]
-
-    @property
-    def missing(self) -> tuple[Layer, ...]:
-        """Layers without which the node refuses to serve."""
-        return tuple(layer for layer in self.layers if layer.name in REQUIRED and not layer.active)
-
-    def as_json(self) -> dict[str, dict[str, object]]:
-        """For `cluster_nodes.isolation`."""
-        return {
-            layer.name: {"active": layer.active, "detail": layer.detail} for layer in self.layers
-        }
-
-    def require(self, *, allow_weak: bool) -> None:
-        """Raise IsolationError if a needed layer is missing and that is not allowed."""
-        if self.missing and not allow_weak:
-            faults = "; ".join(f"{layer.name}: {layer.detail}" for layer in self.missing)
-            raise IsolationError(
-                f"scripts would not be isolated here ({faults}). "
-                "PICLOUD_ALLOW_WEAK_ISOLATION=1 serves all the same"
-            )
+def judge(layers: tuple[IsolationLayer, ...]) -> Isolation:
+    """What these layers amount to."""
+    active = {layer.name for layer in layers if layer.active}
+    if not active.issuperset(REQUIRED):
+        level = IsolationLevel.WEAK
+    elif active.issuperset(_NAMESPACES) and not active.isdisjoint(_OWN_USER):
+        level = IsolationLevel.FULL
+    else:
+        level = IsolationLevel.PORTABLE
+    return Isolation(level, layers)
 
 
-def isolation_report() -> JailReport:
-    """Try every layer in short-lived processes. Takes some 50 ms; blocks."""
-    process = start_isolated(
-        "from picloud.executor.jail.probe import main; main()", stdout=subprocess.PIPE
-    )
-    with process:
-        try:
-            output, _ = process.communicate(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output = b""
-    layers = (json.loads(line) for line in output.splitlines())
-    found = {layer["name"]: Layer(**layer) for layer in layers}
-    unknown = f"the attempt ended with status {process.returncode}"
-    names = {**dict.fromkeys(REQUIRED), **found}
-    return JailReport(tuple(found.get(name, Layer(name, False, unknown)) for name in names))
+def missing(isolation: Isolation) -> list[IsolationLayer]:
+    """Layers without which the node refuses to serve."""
+    return [layer for layer in isolation.layers if layer.name in REQUIRED and not layer.active]
+
+
+def require(isolation: Isolation, *, allow_weak: bool) -> None:
+    """Raise IsolationError if it is weak and that is not allowed."""
+    if isolation.level is IsolationLevel.WEAK and not allow_weak:
+        faults = "; ".join(f"{layer.name}: {layer.detail}" for layer in missing(isolation))
+        raise IsolationError(
+            f"scripts would not be isolated here ({faults}). "
+            "PICLOUD_ALLOW_WEAK_ISOLATION=1 serves all the same"
+        )
+
+
+async def isolation_report(jail: JailSpec, spawner: Spawner) -> Isolation:
+    """Try every layer of this jail, and the whole of it from inside. Takes some 100 ms."""
+    jail = replace(jail, allow_weak=True)  # to see what is left where a layer is missing
+    found, tested = await asyncio.gather(_layers(jail, spawner), _self_test(jail, spawner))
+    return judge((*found, tested))
+
+
+async def _layers(jail: JailSpec, spawner: Spawner) -> list[IsolationLayer]:
+    try:
+        return [IsolationLayer(**layer) for layer in await spawner.layers(jail)]
+    except SpawnError as error:
+        return [IsolationLayer(name, False, str(error)) for name in REQUIRED if name != SELF_TEST]
+
+
+async def _self_test(jail: JailSpec, spawner: Spawner) -> IsolationLayer:
+    try:
+        found = await self_test.breaches(jail, spawner)
+    except SpawnError as error:
+        return IsolationLayer(SELF_TEST, False, str(error))
+    if found:
+        return IsolationLayer(SELF_TEST, False, f"from inside a sandbox one can {', '.join(found)}")
+    return IsolationLayer(SELF_TEST, True, "nothing tried from inside a sandbox succeeded")

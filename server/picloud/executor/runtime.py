@@ -14,11 +14,10 @@ from typing import Final
 from picloud.errors import PlatformError
 from picloud.executor.jail.spec import CALLS_FD, LINK_FD, JailSpec
 
-_MB: Final = 1024 * 1024
-# V8 reserves about 700 MB of address space for code, which counts as data.
-_DATA_BYTES: Final = 1400 * _MB
+# Until a script is bound to it a sandbox has the most that any script may have.
+_MOST_MEMORY_MB: Final = 2048
 # Deep recursion in Python runs on the process's own stack; V8's --stack-size must stay below.
-_STACK_BYTES: Final = 64 * _MB
+_STACK_BYTES: Final = 64 * 1024 * 1024
 _ENVIRONMENT: Final = {
     "PATH": "/",
     "HOME": "/",
@@ -54,6 +53,7 @@ class Runtime:
     readable: tuple[str, ...]
     executable: tuple[str, ...]
     allow_weak_isolation: bool = False
+    max_memory_mb: int = _MOST_MEMORY_MB
 
     @classmethod
     def find(
@@ -63,6 +63,7 @@ class Runtime:
         snapshot: Path | None,
         node: Path | None = None,
         allow_weak_isolation: bool = False,
+        max_memory_mb: int = _MOST_MEMORY_MB,
     ) -> Runtime:
         """Look the parts up. Raises RuntimeMissingError, naming the part and the way to get it."""
         node = node or node_binary()
@@ -84,6 +85,7 @@ class Runtime:
             readable=tuple(readable),
             executable=(str(node), *([loader] if loader else [])),
             allow_weak_isolation=allow_weak_isolation,
+            max_memory_mb=max_memory_mb,
         )
 
     def jail(self, *, nice: int = 0) -> JailSpec:
@@ -96,7 +98,7 @@ class Runtime:
             environment=_ENVIRONMENT,
             read=self.readable,
             execute=self.executable,
-            data_bytes=_DATA_BYTES,
+            memory_mb=self.max_memory_mb,
             stack_bytes=_STACK_BYTES,
             nice=nice,
             allow_weak=self.allow_weak_isolation,

@@ -22,6 +22,7 @@ from picloud.executor.spawner import MAX_PACKET
 
 _SERVER: Final = Path(__file__).parents[2]  # the directory that holds the package picloud
 _DIAGNOSTICS: Final = 64 * 1024
+_PATIENCE: Final = 5.0  # seconds everything gets to end at a stop
 
 
 class SpawnError(PlatformError):
@@ -32,19 +33,22 @@ class SpawnError(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """How a process ended: with an exit code, or by a signal."""
+    """How a process ended: with an exit code, or by a signal; and whether for want of memory."""
 
     code: int | None
     signal: int | None
+    out_of_memory: bool = False
 
     @classmethod
-    def of(cls, status: int) -> ExitStatus:
-        """From what waitpid gives."""
+    def of(cls, status: int, *, out_of_memory: bool = False) -> ExitStatus:
+        """From what waitpid gives; only a signal ends a process that wants memory."""
         if os.WIFSIGNALED(status):
-            return cls(None, os.WTERMSIG(status))
+            return cls(None, os.WTERMSIG(status), out_of_memory)
         return cls(os.WEXITSTATUS(status), None)
 
     def __str__(self) -> str:
+        if self.out_of_memory:
+            return "out of memory"
         if self.signal is None:
             return f"exit code {self.code}"
         if self.signal not in set(signal.Signals):
@@ -55,9 +59,11 @@ class ExitStatus:
 
 _MEANINGS: Final = {
     signal.SIGSYS: " (a system call the jail forbids)",
-    signal.SIGABRT: " (aborted, most often out of memory)",
+    signal.SIGABRT: " (aborted)",
     signal.SIGKILL: " (killed)",
 }
+# What Node.js and V8 say on their last breath.
+_OUT_OF_MEMORY: Final = ("heap out of memory", "process out of memory", "allocation failed")
 
 
 class Diagnostics:
@@ -130,8 +136,18 @@ class SandboxProcess:
         self.link.close()
         self._close_calls()
 
+    def limit_memory(self, memory_mb: int) -> None:
+        """Its script may use this much memory, in MB; less than before."""
+        if not self.exited.done():
+            self._owner.tell({"limit": self.pid, "memory_mb": memory_mb})
+
+    def ended_with(self, status: int, *, out_of_memory: bool) -> None:
+        """The spawner has reaped it."""
+        said = any(sign in self.diagnostics.text() for sign in _OUT_OF_MEMORY)
+        self.ended(ExitStatus.of(status, out_of_memory=out_of_memory or said))
+
     def ended(self, status: ExitStatus) -> None:
-        """The spawner has seen its end."""
+        """Nothing more comes from it."""
         if not self.exited.done():
             self.exited.set_result(status)
         self._close_calls()
@@ -192,6 +208,7 @@ class Spawner:
         self._control: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
         self._asked: dict[int, _Request] = {}
+        self._questions: dict[int, asyncio.Future[list[dict[str, Any]]]] = {}
         self._running: dict[int, SandboxProcess] = {}
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
         self._next = 1
@@ -217,14 +234,33 @@ class Spawner:
         if self._control is not None:
             self._send(json.dumps(message).encode(), [])
 
+    async def layers(self, jail: spec.JailSpec) -> list[dict[str, Any]]:
+        """Every layer of this jail on this machine, as `jail.probe` says. Raises SpawnError."""
+        self._ensure_started()
+        number, self._next = self._next, self._next + 1
+        answer: asyncio.Future[list[dict[str, Any]]] = self._loop.create_future()
+        self._questions[number] = answer
+        self._send(json.dumps({"layers": number, "jail": spec.encode(jail)}).encode(), [])
+        return await answer
+
     async def close(self) -> None:
         """End the spawner and, with it, all sandboxes."""
         processes = list(self._running.values())
         for process in processes:
             process.kill()
         if processes:
-            await asyncio.wait([process.exited for process in processes], timeout=5)
+            await asyncio.wait([process.exited for process in processes], timeout=_PATIENCE)
+        await self._dismiss()
         self._lost("the node is stopping")
+
+    async def _dismiss(self) -> None:
+        """Let the spawner clean up after itself and leave."""
+        if self._control is None or self._process is None:
+            return
+        self._loop.remove_reader(self._control)
+        self._control.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._process.wait, _PATIENCE)
 
     def _ensure_started(self) -> None:
         if self._control is not None:
@@ -286,11 +322,15 @@ class Spawner:
                 process.abandon()
             else:
                 request.answer.set_result(process)
+        elif "layers" in message:
+            self._questions.pop(message["layers"]).set_result(message["found"])
+        elif message.get("failed") in self._questions:
+            self._questions.pop(message["failed"]).set_exception(SpawnError(message["reason"]))
         elif "failed" in message:
             self._asked.pop(message["failed"]).fail(message["reason"])
         elif message["exited"] in self._running:
             process = self._running.pop(message["exited"])
-            process.ended(ExitStatus.of(message["status"]))
+            process.ended_with(message["status"], out_of_memory=message["out_of_memory"])
 
     def _lost(self, reason: str) -> None:
         if self._control is None or self._process is None:
@@ -304,6 +344,10 @@ class Spawner:
         self._outbox.clear()
         self._process.kill()
         self._process.wait()
+        questions, self._questions = self._questions, {}
+        for answer in questions.values():
+            if not answer.done():
+                answer.set_exception(SpawnError(reason))
         asked, self._asked = self._asked, {}
         for request in asked.values():
             request.fail(reason)

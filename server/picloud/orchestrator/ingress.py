@@ -118,12 +118,14 @@ class Ingress:
         base_domain: str,
         max_request_bytes: int,
         is_ready: Callable[[], bool],
+        is_weak: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self._writer = writer
         self._host_suffix = b"." + base_domain.encode()
         self._max_request_bytes = max_request_bytes
         self._is_ready = is_ready
+        self._ready_text = b"ready, with weak isolation\n" if is_weak else b"ready\n"
         self._ids = IdMaker()
         self._heads = HeadReader()
 
@@ -285,7 +287,8 @@ class Ingress:
             await _send_text(send, 200, b"ok\n")
         elif path == "/readyz":
             ready = self._is_ready()
-            await _send_text(send, 200 if ready else 503, b"ready\n" if ready else b"not ready\n")
+            text = self._ready_text if ready else b"not ready\n"
+            await _send_text(send, 200 if ready else 503, text)
         else:
             await _send_error(send, 404, "not_found", "Apps answer at /x/{app}/{path}.")
 

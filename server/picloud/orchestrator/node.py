@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,8 +12,9 @@ from uuid import UUID
 
 from picloud import assets
 from picloud.domain.ids import IdMaker
+from picloud.domain.isolation import Isolation, IsolationLevel
 from picloud.errors import PlatformError
-from picloud.executor.isolation import isolation_report
+from picloud.executor.isolation import IsolationError, isolation_report, require
 from picloud.executor.pool import PoolLimits, SandboxPool
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox_process import Spawner
@@ -58,20 +58,19 @@ class Node:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then let invocations in flight end."""
         settings = self._settings
-        isolation = isolation_report()
-        isolation.require(allow_weak=settings.allow_weak_isolation)
-        if isolation.missing:
-            logger.warning("weak isolation was allowed: %s", isolation.as_json())
-        number = await self._register(isolation.as_json())
         runtime = Runtime.find(
             sandbox_host=assets.sandbox_host(),
             snapshot=settings.snapshot,
             allow_weak_isolation=settings.allow_weak_isolation,
+            max_memory_mb=settings.max_memory_mb,
         )
+        spawner = Spawner()
+        isolation = await self._isolation(runtime, spawner)
+        number = await self._register(isolation)
         limits = PoolLimits(
             blank_target=settings.blank_sandboxes, max_sandboxes=settings.max_sandboxes
         )
-        pool = SandboxPool(runtime, limits, Spawner())
+        pool = SandboxPool(runtime, limits, spawner)
         writer = RecordWriter(
             lambda: connect(self._dsn, name="picloud-node-records"), node_number=number
         )
@@ -99,6 +98,7 @@ class Node:
                 base_domain=settings.base_domain,
                 max_request_bytes=settings.max_request_bytes,
                 is_ready=lambda: self._is_ready(feed, pool),
+                is_weak=isolation.level is IsolationLevel.WEAK,
             )
             await feed.synced.wait()  # before that a known address would answer 404
             await self._serve(ingress)
@@ -107,6 +107,20 @@ class Node:
             await services.close()
             writer.close()
             await asyncio.wait([writing, booting])
+
+    async def _isolation(self, runtime: Runtime, spawner: Spawner) -> Isolation:
+        """Try the jail. Raises IsolationError when it does not hold and that is not allowed."""
+        isolation = await isolation_report(runtime.jail(), spawner)
+        try:
+            require(isolation, allow_weak=self._settings.allow_weak_isolation)
+        except IsolationError:
+            await spawner.close()
+            raise
+        if isolation.level is IsolationLevel.WEAK:
+            logger.warning("weak_isolation_allowed", extra=isolation.as_json())
+        else:
+            logger.info("isolation", extra={"level": isolation.level.value})
+        return isolation
 
     async def _serve(self, asgi_app: Ingress) -> None:
         settings = self._settings
@@ -123,7 +137,7 @@ class Node:
         can_run = self._has_booted or self._settings.blank_sandboxes == 0
         return can_run and feed.synced.is_set() and not self._stopping
 
-    async def _register(self, isolation: Mapping[str, object]) -> int:
+    async def _register(self, isolation: Isolation) -> int:
         """Take our number, waiting for PostgreSQL and the manager's migrations."""
         node_id = _node_id(self._settings.data_dir)
         for attempt in range(_PATIENCE):

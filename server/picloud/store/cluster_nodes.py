@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.isolation import Isolation
 from picloud.domain.page import Page, PageRequest
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
@@ -25,7 +26,7 @@ async def register(
     id: UUID,
     name: str,
     started_at: datetime,
-    isolation: Mapping[str, object],
+    isolation: Isolation,
 ) -> int:
     """A node starts; returns its number: the one it has, else the next free one."""
     for _ in range(_TRIES - 1):
@@ -53,10 +54,10 @@ async def try_presence(db: Executor, lock: int, number: int) -> bool:
 
 
 async def _register(
-    db: Executor, id: UUID, name: str, started_at: datetime, isolation: Mapping[str, object]
+    db: Executor, id: UUID, name: str, started_at: datetime, isolation: Isolation
 ) -> int:
     number: int = await db.fetchval(
-        SQL["register_cluster_node"], id, name, started_at, json.dumps(isolation)
+        SQL["register_cluster_node"], id, name, started_at, json.dumps(isolation.as_json())
     )
     return number
 
@@ -67,5 +68,5 @@ def _node(row: asyncpg.Record) -> ClusterNode:
         number=row["number"],
         name=row["name"],
         started_at=row["started_at"],
-        isolation=json.loads(row["isolation"]),
+        isolation=Isolation.from_json(json.loads(row["isolation"])),
     )

@@ -8,14 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from picloud.executor.isolation import IsolationError, JailReport, Layer
 from picloud.executor.jail import spec
 from picloud.executor.runtime import Runtime, RuntimeMissingError, elf_interpreter
 from picloud.executor.sandbox_process import ExitStatus
-
-
-def report(**active: bool) -> JailReport:
-    return JailReport(tuple(Layer(name, held, "why") for name, held in active.items()))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +19,7 @@ def report(**active: bool) -> JailReport:
         (0, "exit code 0"),
         (3 << 8, "exit code 3"),
         (signal.SIGSYS, "SIGSYS (a system call the jail forbids)"),
-        (signal.SIGABRT, "SIGABRT (aborted, most often out of memory)"),
+        (signal.SIGABRT, "SIGABRT (aborted)"),
         (signal.SIGSEGV, "SIGSEGV"),
         (40, "signal 40"),
     ],
@@ -33,22 +28,10 @@ def test_an_exit_status_reads_as_a_reason(status: int, text: str) -> None:
     assert str(ExitStatus.of(status)) == text
 
 
-def test_a_report_with_all_layers_lets_the_node_serve() -> None:
-    whole = report(no_new_privs=True, landlock=True, seccomp=True, rlimits=True)
-    whole.require(allow_weak=False)
-    assert whole.missing == ()
-
-
-@pytest.mark.parametrize("layer", ["landlock", "seccomp", "no_new_privs"])
-def test_a_missing_layer_refuses_to_serve_unless_that_is_allowed(layer: str) -> None:
-    weak = report(**{"no_new_privs": True, "landlock": True, "seccomp": True, layer: False})
-    with pytest.raises(IsolationError, match=f"{layer}: why.*PICLOUD_ALLOW_WEAK_ISOLATION=1"):
-        weak.require(allow_weak=False)
-    weak.require(allow_weak=True)
-
-
-def test_a_report_says_of_each_layer_whether_and_why() -> None:
-    assert report(landlock=False).as_json() == {"landlock": {"active": False, "detail": "why"}}
+def test_only_a_process_ended_by_a_signal_was_out_of_memory() -> None:
+    killed = ExitStatus.of(signal.SIGKILL, out_of_memory=True)
+    assert (killed.out_of_memory, str(killed)) == (True, "out of memory")
+    assert not ExitStatus.of(1 << 8, out_of_memory=True).out_of_memory
 
 
 def test_a_jail_spec_survives_the_way_to_the_spawner() -> None:
@@ -58,9 +41,12 @@ def test_a_jail_spec_survives_the_way_to_the_spawner() -> None:
         environment={"A": "1"},
         read=("/a",),
         execute=("/b", "/c"),
-        data_bytes=1,
+        memory_mb=1,
         stack_bytes=2,
         nice=3,
+        namespaces=False,
+        private_user=False,
+        cgroup=False,
         allow_weak=True,
     )
     assert spec.decode(spec.encode(original)) == original

@@ -9,12 +9,14 @@ import errno
 import fcntl
 import os
 import resource
+import select
 import signal
 import struct
+from dataclasses import dataclass
 from typing import Final
 
-from picloud.executor.jail import kernel, landlock, seccomp
-from picloud.executor.jail.spec import CALLS_FD, JailSpec
+from picloud.executor.jail import kernel, landlock, namespaces, root, seccomp
+from picloud.executor.jail.spec import CALLS_FD, MOST_THREADS, JailSpec, data_bytes
 from picloud.executor.jail.syscalls import Architecture, this_machine
 
 FAULT_FD: Final = CALLS_FD + 1  # where a child says why it could not become the program
@@ -28,28 +30,60 @@ class JailError(OSError):
     """A layer of the jail cannot be put on."""
 
 
-def enter(spec: JailSpec, *, parent: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one child enters its jail; the descriptors and strings in it were made beforehand.
+
+    `flags` are the namespaces it has been forked into, `user` is its own id where it has one.
+    """
+
+    spec: JailSpec
+    flags: int
+    program: kernel.Program
+    ruleset: int | None
+    user: int | None
+    user_namespace: bool
+    nice: int
+
+
+def enter(plan: Plan, *, ruleset: int | None) -> None:
     """Put every layer on and become the program. Returns only by raising OSError."""
-    architecture = this_machine()
-    executable = kernel.Executable(spec.program, list(spec.arguments), spec.environment)
-    die_with(parent)
-    if spec.nice:
-        os.setpriority(os.PRIO_PROCESS, 0, spec.nice)
-    limit(data_bytes=spec.data_bytes, stack_bytes=spec.stack_bytes)
+    spec, architecture = plan.spec, this_machine()
+    process = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)  # the new root has none
+    if plan.nice:
+        os.setpriority(os.PRIO_PROCESS, 0, plan.nice)
+    if plan.flags & kernel.CLONE_NEWNS:
+        root.move_in()
+    if plan.user is not None:
+        become(plan.user)
+    if plan.user_namespace:
+        namespaces.enter_user_namespace(process)
+    limit(data=data_bytes(spec.memory_mb), stack=spec.stack_bytes)
+    if plan.user is not None:  # of a user with other processes it would count those too
+        resource.setrlimit(resource.RLIMIT_NPROC, (MOST_THREADS, MOST_THREADS))
+    die_with_spawner()
     forgo_privileges(architecture)
-    lock_files(architecture, spec)
-    lock_calls(architecture, executable.address, allow_weak=spec.allow_weak)
-    executable.become()
+    if ruleset is not None:
+        landlock.restrict(architecture, ruleset)
+    lock_calls(architecture, plan.program.address, allow_weak=spec.allow_weak)
+    plan.program.become(spec.arguments, spec.environment)
 
 
-def take_descriptors(*, link: int, calls: int, diagnostics: int, fault: int) -> None:
-    """Lay out 0 to 5 (nothing, diagnostics twice, link, calls, faults) and close all others."""
+def take_descriptors(
+    *, link: int, calls: int, diagnostics: int, fault: int, ruleset: int | None
+) -> int | None:
+    """Lay out 0 to 5 (nothing, diagnostics twice, link, calls, faults) and close all others.
+
+    But for the Landlock ruleset, whose new number is returned.
+    """
     nothing = os.open(os.devnull, os.O_RDONLY)
     wanted = [nothing, diagnostics, diagnostics, link, calls, fault]
+    wanted += [] if ruleset is None else [ruleset]
     copies = [_duplicate(descriptor) for descriptor in wanted]
     for target, copy in enumerate(copies):
-        os.dup2(copy, target, inheritable=target != FAULT_FD)
-    close_from(FAULT_FD + 1)
+        os.dup2(copy, target, inheritable=target < FAULT_FD)
+    close_from(len(wanted))
+    return None if ruleset is None else len(wanted) - 1
 
 
 def close_from(first: int) -> None:
@@ -69,16 +103,32 @@ def die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def limit(*, data_bytes: int, stack_bytes: int) -> None:
-    """Resource limits. The file size limit holds for everything but pipes and sockets."""
+def die_with_spawner() -> None:
+    """The same for a child that may be in another process id namespace and sees no parent."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    poll = select.poll()
+    poll.register(FAULT_FD, 0)
+    if poll.poll(0):  # nobody would read our faults: the spawner has ended already
+        os._exit(1)
+
+
+def become(user: int) -> None:
+    """Take this id for good, with a group of the same number and no other."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
+def limit(*, data: int, stack: int) -> None:
+    """Resource limits, in bytes. That on file size spares pipes and sockets."""
     for which, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_STACK, stack_bytes),
-        (resource.RLIMIT_DATA, data_bytes),
+        (resource.RLIMIT_STACK, stack),
+        (resource.RLIMIT_DATA, data),
     ):
         hard = resource.getrlimit(which)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -98,20 +148,9 @@ def forgo_privileges(architecture: Architecture) -> None:
     kernel.syscall(architecture.numbers["capset"], head, kernel.buffer(bytes(24)))
 
 
-def lock_files(architecture: Architecture, spec: JailSpec) -> None:
-    """Landlock."""
-    try:
-        landlock.abi(architecture)
-    except OSError as error:
-        if spec.allow_weak:
-            return
-        raise JailError(error.errno, "Landlock is missing on this kernel") from error
-    landlock.restrict(architecture, read=spec.read, execute=spec.execute)
-
-
 def lock_calls(architecture: Architecture, executable: int, *, allow_weak: bool) -> None:
     """seccomp; after it only what the filter allows, and the one execve."""
-    filter_ = seccomp.program(architecture, own_pid=os.getpid(), executable=executable)
+    filter_ = seccomp.packed(architecture, own_pid=os.getpid(), executable=executable)
     try:
         seccomp.install(architecture, filter_)
     except OSError as error:

@@ -41,24 +41,29 @@ def handled(version: int) -> bytes:
     return struct.pack("=Q", files)
 
 
-def restrict(architecture: Architecture, *, read: Iterable[str], execute: Iterable[str]) -> int:
-    """Close the file system but for these paths; a directory opens what lies beneath it.
+def ruleset(architecture: Architecture, *, read: Iterable[str], execute: Iterable[str]) -> int:
+    """Rules that open these paths; a directory opens what lies beneath it. Returns a descriptor.
 
-    Returns the ABI. Needs no_new_privs. Raises OSError, also for a path that is not there.
+    They hold for the files themselves, wherever they are seen. Raises OSError, also for a path
+    that is not there.
     """
     numbers = architecture.numbers
-    version = abi(architecture)
-    attributes = kernel.buffer(handled(version))
-    ruleset = kernel.syscall(numbers["landlock_create_ruleset"], attributes, len(attributes), 0)
+    attributes = kernel.buffer(handled(abi(architecture)))
+    rules = kernel.syscall(numbers["landlock_create_ruleset"], attributes, len(attributes), 0)
     try:
         for path in read:
-            _add_rule(numbers["landlock_add_rule"], ruleset, path, READ_FILE)
+            _add_rule(numbers["landlock_add_rule"], rules, path, READ_FILE)
         for path in execute:
-            _add_rule(numbers["landlock_add_rule"], ruleset, path, READ_FILE | EXECUTE)
-        kernel.syscall(numbers["landlock_restrict_self"], ruleset, 0)
-    finally:
-        os.close(ruleset)
-    return version
+            _add_rule(numbers["landlock_add_rule"], rules, path, READ_FILE | EXECUTE)
+    except OSError:
+        os.close(rules)
+        raise
+    return rules
+
+
+def restrict(architecture: Architecture, rules: int) -> None:
+    """Close the file system to this process but for what the rules open. Needs no_new_privs."""
+    kernel.syscall(architecture.numbers["landlock_restrict_self"], rules, 0)
 
 
 def _add_rule(number: int, ruleset: int, path: str, rights: int) -> None:

@@ -1,21 +1,18 @@
-"""Tries each layer of the jail on a child of its own and says what held.
-
-Run by `picloud.executor.isolation` in a bare Python; prints a JSON object a line.
-"""
+"""Tries each layer of the jail on a child of its own and says what held."""
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
 from picloud.executor.jail import enter, kernel, landlock, seccomp, syscalls
+from picloud.executor.jail.premises import Premises
+from picloud.executor.jail.spec import JailSpec
 
 _DATA_BYTES: Final = 1 << 40
 
@@ -43,7 +40,7 @@ def try_capabilities() -> str:
 
 def try_rlimits() -> str:
     """Limits hold: with no file left to open, none opens."""
-    enter.limit(data_bytes=_DATA_BYTES, stack_bytes=64 << 20)
+    enter.limit(data=_DATA_BYTES, stack=64 << 20)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
@@ -56,13 +53,13 @@ def try_rlimits() -> str:
 def try_landlock() -> str:
     """With no rule, a file that opened before does not open any more."""
     architecture = syscalls.this_machine()
-    os.close(os.open(sys.executable, os.O_RDONLY))
+    os.close(os.open(os.devnull, os.O_RDONLY))
     enter.forgo_privileges(architecture)
-    version = landlock.restrict(architecture, read=(), execute=())
+    landlock.restrict(architecture, landlock.ruleset(architecture, read=(), execute=()))
     try:
-        os.close(os.open(sys.executable, os.O_RDONLY))
+        os.close(os.open(os.devnull, os.O_RDONLY))
     except PermissionError:
-        return f"ABI {version}"
+        return f"ABI {landlock.abi(architecture)}"
     raise OSError("Landlock was put on and did not hold")
 
 
@@ -72,7 +69,7 @@ def try_seccomp() -> str:
     enter.forgo_privileges(architecture)
     pid = os.fork()
     if pid == 0:
-        filter_ = seccomp.program(architecture, own_pid=os.getpid(), executable=None)
+        filter_ = seccomp.packed(architecture, own_pid=os.getpid(), executable=None)
         try:
             seccomp.install(architecture, filter_)
         except OSError as error:
@@ -95,21 +92,27 @@ LAYERS: Final[dict[str, Callable[[], str]]] = {
 }
 
 
-def main() -> None:
-    """Try every layer, each in a child of its own."""
-    for name, layer in LAYERS.items():
-        readable, writable = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _report(layer, writable)
-        os.close(writable)
-        with open(readable, "rb") as stream:
-            answer = stream.read().decode()
-        status = os.waitpid(pid, 0)[1]
-        active, _, detail = answer.partition(" ")
-        if not answer:
-            detail = f"the attempt ended with status {status}"
-        print(json.dumps({"name": name, "active": active == "active", "detail": detail}))
+def layers(premises: Premises, jail: JailSpec) -> list[dict[str, object]]:
+    """Every layer of this jail on this machine: its name, whether it is active, and a detail."""
+    found = {name: _in_child(layer) for name, layer in LAYERS.items()}
+    found |= premises.layers(jail)
+    return [
+        {"name": name, "active": active, "detail": detail}
+        for name, (active, detail) in found.items()
+    ]
+
+
+def _in_child(layer: Callable[[], str]) -> tuple[bool, str]:
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _report(layer, writable)
+    os.close(writable)
+    with open(readable, "rb") as stream:
+        answer = stream.read().decode()
+    status = os.waitpid(pid, 0)[1]
+    state, _, detail = answer.partition(" ")
+    return state == "active", detail if answer else f"the attempt ended with status {status}"
 
 
 def _report(layer: Callable[[], str], writable: int) -> NoReturn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import struct
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -127,10 +128,17 @@ def pack(instructions: list[Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *line) for line in instructions)
 
 
-def install(architecture: Architecture, instructions: list[Instruction]) -> None:
+@functools.lru_cache(maxsize=8)
+def packed(architecture: Architecture, *, own_pid: int, executable: int | None) -> bytes:
+    """The packed program of one process."""
+    return pack(program(architecture, own_pid=own_pid, executable=executable))
+
+
+def install(architecture: Architecture, filter_: bytes) -> None:
     """Filter this thread and all it starts, for good. Needs no_new_privs. Raises OSError."""
-    code = kernel.buffer(pack(instructions))
-    head = kernel.buffer(struct.pack("@HP", len(instructions), ctypes.addressof(code)))
+    code = kernel.buffer(filter_)
+    count = len(filter_) // struct.calcsize("=HBBI")
+    head = kernel.buffer(struct.pack("@HP", count, ctypes.addressof(code)))
     set_mode_filter = 1
     kernel.syscall(architecture.numbers["seccomp"], set_mode_filter, 0, head)
 

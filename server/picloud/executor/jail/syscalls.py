@@ -20,7 +20,8 @@ _X86_64: Final = {
     "execve": 59, "exit": 60, "uname": 63, "fcntl": 72, "getcwd": 79, "readlink": 89,
     "gettimeofday": 96, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102,
     "getgid": 104, "geteuid": 107, "getegid": 108, "getppid": 110, "capget": 125, "capset": 126,
-    "sigaltstack": 131, "sched_getparam": 143, "sched_getscheduler": 145, "prctl": 157,
+    "sigaltstack": 131, "sched_getparam": 143, "sched_getscheduler": 145, "pivot_root": 155,
+    "prctl": 157,
     "arch_prctl": 158, "gettid": 186, "time": 201, "futex": 202, "sched_getaffinity": 204,
     "set_tid_address": 218, "restart_syscall": 219, "clock_gettime": 228, "clock_getres": 229,
     "clock_nanosleep": 230, "exit_group": 231, "epoll_wait": 232, "epoll_ctl": 233,
@@ -30,12 +31,13 @@ _X86_64: Final = {
     "getrandom": 318, "userfaultfd": 323, "membarrier": 324, "pkey_mprotect": 329,
     "pkey_alloc": 330, "pkey_free": 331, "statx": 332, "rseq": 334, "io_uring_setup": 425,
     "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435, "close_range": 436,
-    "faccessat2": 439, "epoll_pwait2": 441, "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445, "landlock_restrict_self": 446,
+    "faccessat2": 439, "epoll_pwait2": 441, "mount_setattr": 442,
+    "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
 }
 _ARM64: Final = {
     "getcwd": 17, "eventfd2": 19, "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22,
-    "dup": 23, "dup3": 24, "fcntl": 25, "ioctl": 29, "faccessat": 48, "openat": 56, "close": 57,
+    "dup": 23, "dup3": 24, "fcntl": 25, "ioctl": 29, "pivot_root": 41, "faccessat": 48,
+    "openat": 56, "close": 57,
     "pipe2": 59, "lseek": 62, "read": 63, "write": 64, "readv": 65, "writev": 66, "pread64": 67,
     "ppoll": 73, "readlinkat": 78, "newfstatat": 79, "fstat": 80, "capget": 90, "capset": 91,
     "exit": 93, "exit_group": 94, "set_tid_address": 96, "futex": 98, "set_robust_list": 99,
@@ -51,8 +53,8 @@ _ARM64: Final = {
     "prlimit64": 261, "seccomp": 277, "getrandom": 278, "userfaultfd": 282, "membarrier": 283,
     "pkey_mprotect": 288, "pkey_alloc": 289, "pkey_free": 290, "statx": 291, "rseq": 293,
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435,
-    "close_range": 436, "faccessat2": 439, "epoll_pwait2": 441, "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445, "landlock_restrict_self": 446,
+    "close_range": 436, "faccessat2": 439, "epoll_pwait2": 441, "mount_setattr": 442,
+    "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
 }
 # fmt: on
 

@@ -66,3 +66,14 @@ class LogStream(Enum):
     LOGGING = strawberry.enum_value("logging", description="Python's `logging`.")
     TRACEBACK = strawberry.enum_value("traceback", description="An uncaught exception.")
     PLATFORM = strawberry.enum_value("platform", description="A note of the platform.")
+
+
+@strawberry.enum(description="How far scripts are kept apart from the machine and each other.")
+class IsolationLevel(Enum):
+    """As `picloud.domain.isolation.IsolationLevel`."""
+
+    FULL = strawberry.enum_value("full", description="Namespaces and a user of its own, too.")
+    PORTABLE = strawberry.enum_value(
+        "portable", description="Every layer that any Linux has, containers included."
+    )
+    WEAK = strawberry.enum_value("weak", description="A needed layer is missing.")

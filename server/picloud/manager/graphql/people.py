@@ -10,7 +10,7 @@ import strawberry
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.user import User
 from picloud.manager.graphql import fields
-from picloud.manager.graphql.enums import InstanceRole
+from picloud.manager.graphql.enums import InstanceRole, IsolationLevel
 from picloud.manager.graphql.nodes import Node
 
 
@@ -47,6 +47,23 @@ class Viewer:
     user: UserView = strawberry.field(description="The user the session belongs to.")
 
 
+@strawberry.type(name="IsolationLayer", description="One wall between a script and the machine.")
+class IsolationLayerView:
+    """A layer of the jail."""
+
+    name: str = strawberry.field(description="Which one.")
+    active: bool = strawberry.field(description="Whether it held when the node tried it.")
+    detail: str = strawberry.field(description="Which variant, or why not; may be empty.")
+
+
+@strawberry.type(name="Isolation", description="How far scripts are kept apart on one machine.")
+class IsolationView:
+    """A level and the layers it follows from."""
+
+    level: IsolationLevel = strawberry.field(description="What the layers amount to.")
+    layers: list[IsolationLayerView] = strawberry.field(description="Every layer, active or not.")
+
+
 @strawberry.type(name="ClusterNode", description="A machine that runs scripts.")
 class ClusterNodeView(Node):
     """A node."""
@@ -72,16 +89,12 @@ class ClusterNodeView(Node):
         """The moment."""
         return self.cluster_node.started_at
 
-    @fields.field(description="The isolation layers that are active, by name.")
-    def isolation(self) -> list[IsolationLayer]:
-        """What keeps scripts apart."""
-        layers = self.cluster_node.isolation.items()
-        return [IsolationLayer(name=name, state=str(state)) for name, state in sorted(layers)]
-
-
-@strawberry.type(description="One wall between a script and the machine.")
-class IsolationLayer:
-    """A name and how it is."""
-
-    name: str = strawberry.field(description="Which one.")
-    state: str = strawberry.field(description="Whether it is active, and which variant.")
+    @fields.field(description="How far scripts are kept apart there.")
+    def isolation(self) -> IsolationView:
+        """As the node found at its last start."""
+        found = self.cluster_node.isolation
+        layers = [
+            IsolationLayerView(name=layer.name, active=layer.active, detail=layer.detail)
+            for layer in found.layers
+        ]
+        return IsolationView(level=IsolationLevel[found.level.name], layers=layers)

@@ -1,0 +1,48 @@
+"""User ids for sandboxes: each belongs to one of them at a time."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import deque
+from typing import Final
+
+# Above the users of systems and people, below the subordinate ids that useradd hands out.
+FIRST: Final = 70_000
+BLOCK: Final = 2048  # twice the most sandboxes a node may have
+_BLOCKS: Final = 14
+
+
+class UserIds:
+    """A block of ids that no other spawner of this machine has while this one lives."""
+
+    def __init__(self) -> None:
+        """Claim the first free block. Raises OSError when all are taken."""
+        self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.first = self._claim_block()
+        self._free = deque(range(self.first, self.first + BLOCK))
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.first + BLOCK - 1}"
+
+    def take(self) -> int:
+        """The id that has been unused for longest. Raises OSError when all are in use."""
+        if not self._free:
+            raise OSError(errno.EAGAIN, f"all user ids from {self} are in use")
+        return self._free.popleft()
+
+    def give_back(self, user: int) -> None:
+        """Its sandbox has ended."""
+        self._free.append(user)
+
+    def _claim_block(self) -> int:
+        for first in range(FIRST, FIRST + _BLOCKS * BLOCK, BLOCK):
+            try:
+                # an abstract name: nobody else can have it, and it ends with this process
+                self._claim.bind(f"\0picloud-user-ids-{first}")
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return first
+        raise OSError(errno.EAGAIN, "all blocks of user ids are claimed by other nodes")
