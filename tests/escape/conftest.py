@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from escape import runners
-from escape.world import World
+from escape.neighbour import move_in
+from escape.world import ENVIRONMENT, World
+from picloud.store.database import make_pool
+from support.node import NodeProcess, running_node
+from support.postgres import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +31,23 @@ def world() -> Iterator[World]:
     world = World()
     yield world
     world.close()
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One database for all cases."""
+    name = f"escape_{request.module.__name__.rpartition('.')[2]}"
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE picloud_template")
+    yield postgres_server.url(name)
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(database: str, snapshot: Path) -> AsyncIterator[NodeProcess]:
+    """One node for all cases of a module, with a secret in its environment."""
+    async with (
+        make_pool(database, name="picloud tests") as pool,
+        running_node(pool, database, snapshot, ENVIRONMENT) as node,
+    ):
+        await move_in(node)
+        yield node

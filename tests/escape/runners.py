@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ BARE: Final = Path(__file__).parent / "bare" / "run.mjs"
 PYODIDE: Final = assets.sandbox_host() / "node_modules" / "pyodide"
 _BOOT_PATIENCE: Final = 60.0
 _PATIENCE: Final = 8.0  # seconds an attack may take
+_STUCK: Final = 1.0  # seconds after which one that is meant to is called stuck
+_MUCH_MEMORY: Final = 1100 * 1024  # KiB; the jail lets no sandbox have so much
 _EFFECT: Final = 3.0  # seconds until an effect shows that outlives its attacker
 _SAID: Final = b"\nsaid "
 
@@ -137,6 +140,7 @@ class Supply:
         self._start = start
         self._now = start()
         self._next = start()
+        _await_boot(self._now)
 
     def attack(self, case: Case, world: World, *, until: str | None = None) -> Outcome:
         """Run a case; see `attack`."""
@@ -144,6 +148,7 @@ class Supply:
         if case.spoils or not outcome.alive:
             self._now.kill()
             self._now, self._next = self._next, self._start()
+            _await_boot(self._now)
         return outcome
 
     def close(self) -> None:
@@ -179,29 +184,50 @@ def attack(attacker: Attacker, case: Case, world: World, *, until: str | None = 
     Args:
         until: a canary that is expected to be touched, be it a moment later.
     """
-    before, said, alive = _converse(attacker.link, case, world)
+    patience = _STUCK if case.canary == "time" else _PATIENCE
+    before, said, end = _converse(attacker.link, case, world, patience)
     said += attacker.diagnostics()
     deadline = monotonic() + _EFFECT
     while True:
-        touched = world.touched(said, [attacker.pid]) | ({"link"} if before else set())
+        touched = world.touched(said, [attacker.pid]) | {end}
+        touched |= {"link"} if before else set()
+        touched |= {"memory"} if peak_memory(attacker.pid) > _MUCH_MEMORY else set()
         if until is None or until in touched or monotonic() > deadline:
-            return Outcome(touched, said, alive)
+            return Outcome(touched - {""}, said, not end)
 
 
-def _converse(link: socket.socket, case: Case, world: World) -> tuple[str, str, bool]:
-    """What came before the answer, the answer, and whether there was one."""
+def _await_boot(attacker: Attacker) -> None:
+    attacker.link.settimeout(_BOOT_PATIENCE)
+    assert attacker.link.recv(1) == b"\n", attacker.diagnostics()
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory a process has had, in KiB; 0 when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _converse(
+    link: socket.socket, case: Case, world: World, patience: float
+) -> tuple[str, str, str]:
+    """What came before the answer, the answer, and the canary that the lack of one touches."""
     job = json.dumps({"script": case.script, "job": world.job}).encode() + b"\n"
     heard = b""
     try:
-        link.settimeout(_BOOT_PATIENCE)
+        link.settimeout(patience)
         link.sendall(job)
-        link.settimeout(_PATIENCE)
         while not (_SAID in heard and heard.endswith(b"\n")):
             part = link.recv(65536)
             if not part:
-                raise EOFError
+                return "", heard.decode(errors="replace"), "death"
             heard += part
-    except (OSError, EOFError):  # killed by the jail, or stuck
-        return "", heard.decode(errors="replace"), False
+    except TimeoutError:
+        return "", heard.decode(errors="replace"), "time"
+    except OSError:  # killed while we wrote
+        return "", "", "death"
     before, _, said = heard.partition(_SAID)
-    return before.decode(errors="replace"), json.loads(said), True
+    return before.decode(errors="replace").strip(), json.loads(said), ""

@@ -16,6 +16,9 @@ from escape.runners import Jailer, Supply, bare_jail
 from escape.world import ENVIRONMENT, OWN, World
 from support import sandboxes
 
+# An attacker that is stuck or dead is the node's business; the jail has no part in it.
+CASES = [case for case in cases.every() if case.canary not in ("time", "death")]
+
 
 @pytest.fixture(scope="module", params=sandboxes.users(), ids=lambda user: f"user-{user}")
 def user(request: pytest.FixtureRequest) -> int:
@@ -43,7 +46,7 @@ def test_the_other_layers_are_off_and_scripts_run(supply: Supply, world: World) 
     assert outcome.touched == {"code"}, outcome.said
 
 
-@pytest.mark.parametrize("case", cases.every(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_jail_alone_holds_it(case: Case, supply: Supply, user: int) -> None:
     world = World(user)
     try:

@@ -28,7 +28,7 @@ _BODY: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r
 ENVIRONMENT: Final = {"CANARY_ENV": secrets.token_hex(12)}
 
 # Effects inside the attacker's own process: with the jail alone these are safe.
-OWN: Final = frozenset(("pid", "code", "link", "calls"))
+OWN: Final = frozenset(("pid", "code", "link", "time", "death"))
 
 
 @dataclass(frozen=True, slots=True)

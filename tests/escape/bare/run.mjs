@@ -3,7 +3,7 @@
 //   node run.mjs PYODIDE SNAPSHOT          take jobs from descriptor 3, say what came of each
 //   node run.mjs PYODIDE SNAPSHOT --make   write that snapshot (of stock Pyodide) instead
 //
-// A job is a line of JSON: {"script": "...", "job": "..."}. Its answer is a line `said "..."`;
+// An empty line says that it has booted. A job is a line of JSON: {"script": "...", "job": "..."}. Its answer is a line `said "..."`;
 // whatever else comes on descriptor 3 is an attacker's.
 import { read, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
@@ -20,6 +20,7 @@ if (make) {
 }
 
 const python = await loadPyodide({ _loadSnapshot: readFileSync(snapshot) });
+writeSync(LINK, "\n");
 for await (const line of lines()) {
   const { script, job } = JSON.parse(line);
   let said;

@@ -1,0 +1,11 @@
+"""A sleep of eleven days, which spins in stock Pyodide.
+
+id: R3
+canary: time
+"""
+
+import time
+
+
+def attack(target):
+    time.sleep(10**6)
