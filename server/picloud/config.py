@@ -181,6 +181,29 @@ class Settings:
         default=os.cpu_count() or 1,
         metadata=_about("sandboxes one script may use here", values.integer(1, 1024)),
     )
+    sandbox_memory_mb: int = field(
+        default=0,
+        metadata=_about(
+            "memory of all sandboxes of this machine; 0: 60 % of what it has",
+            values.integer(0, 16_777_216),
+        ),
+    )
+    sandbox_max_invocations: int = field(
+        default=100_000,
+        metadata=_about("invocations after which a sandbox is replaced", values.integer(1, 10**9)),
+    )
+    sandbox_max_growth_mb: int = field(
+        default=64,
+        metadata=_about(
+            "growth in MB after which a sandbox is replaced", values.integer(1, 1_000_000)
+        ),
+    )
+    sandbox_idle_seconds: int = field(
+        default=600,
+        metadata=_about(
+            "after which an unused sandbox is ended; 0: never", values.integer(0, 31_536_000)
+        ),
+    )
     queue_size: int = field(
         default=1000,
         metadata=_about("requests that may wait for one script", values.integer(0, 100_000)),

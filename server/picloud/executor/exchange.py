@@ -117,6 +117,10 @@ class Exchange:
         self.ended = True
         self._tell(failure)
 
+    def took_error(self, failure: InvocationFailed) -> None:
+        """The sandbox says that it failed."""
+        self.fail(failure)
+
     def abandon(self, failure: InvocationFailed) -> None:
         """Tell the caller it failed, though the sandbox has not ended it yet."""
         self.abandoned = True

@@ -141,7 +141,9 @@ class Link(PausableProtocol):
             self.write(frames.encode(frames.RETIRE, frames.END, 0, b""))
 
     def close(self) -> None:
-        """Drop the socket; a healthy sandbox ends by itself then."""
+        """Drop the socket; a healthy sandbox ends by itself then. Nothing more is heard of it."""
+        self._held.clear()
+        self.open_exchanges.clear()
         if self._transport is not None:
             self._transport.abort()
 
@@ -281,7 +283,7 @@ class Link(PausableProtocol):
             self.open_exchanges[stream].took_credit(frames.decode_window(payload))
         elif kind == frames.ERROR and stream != 0:
             exchange = self.open_exchanges[stream]
-            exchange.fail(decode_failure(payload))
+            exchange.took_error(decode_failure(payload))
             self._if_ended(exchange)
         elif kind == frames.CALL:
             if self.calls is None:
@@ -316,7 +318,6 @@ class Link(PausableProtocol):
     def break_off(self, error: LinkError) -> None:
         """The sandbox broke the rules: drop the link, which ends the sandbox."""
         self.fault = error
-        self._held.clear()
         self.close()
 
 

@@ -20,6 +20,7 @@ from picloud.executor.messages import LinkError
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox import Sandbox, SandboxState
 from picloud.executor.sandbox_process import ExitStatus, SandboxProcess, Spawner
+from picloud.executor.usage import memory_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _BACKGROUND_NICE: Final = 10 if os.geteuid() == 0 else 0
 _FIRST_PAUSE: Final = 0.1  # seconds after a failed boot; doubles up to the longest
 _LONGEST_PAUSE: Final = 30.0
 _PATIENCE: Final = 2  # failed boots in a row after which nobody is kept waiting
+_NEW_BYTES: Final = 64 * 1024 * 1024  # what a sandbox will use, until it is measured
 _EXIT_GRACE: Final = 2.0  # seconds from SIGKILL or the end of a link to the exit status
 
 
@@ -55,6 +57,7 @@ class PoolLimits:
     max_sandboxes: int = 64
     boots_at_once: int = 1  # ahead of need; when somebody waits, one a core
     boot_timeout: float = 15.0
+    memory_bytes: int = 0  # all sandboxes together; 0: not bounded
 
 
 class SandboxPool:
@@ -89,7 +92,25 @@ class SandboxPool:
     @property
     def full(self) -> bool:
         """Nothing can be booted until something is retired."""
-        return self.size >= self._limits.max_sandboxes
+        return self.size >= self._limits.max_sandboxes or self._fills_memory(1)
+
+    @property
+    def starved(self) -> bool:
+        """Somebody waits for a sandbox, and none can be booted."""
+        return bool(self._waiters) and self.full
+
+    @property
+    def over_memory(self) -> bool:
+        """The sandboxes use more than their budget."""
+        return self._fills_memory(0)
+
+    def _fills_memory(self, more: int) -> bool:
+        """Whether so many more sandboxes than there are would not fit the budget."""
+        budget = self._limits.memory_bytes
+        if not budget or not self._slots:
+            return False
+        used = sum(sandbox.memory for sandbox in self._slots)
+        return used + (self._booting + more) * _NEW_BYTES > budget
 
     async def run(self) -> None:
         """Keep the pool filled until `close`."""
@@ -217,6 +238,7 @@ class SandboxPool:
             process.kill()
             raise
         sandbox.booted(link)
+        sandbox.memory = memory_bytes(process.pid)
         self._slots.add(sandbox)
         process.exited.add_done_callback(lambda _: self._exited(sandbox))
         if nice:

@@ -7,10 +7,13 @@ import enum
 import socket
 import uuid
 from collections.abc import Callable
+from typing import Final
 
 from picloud.errors import PlatformError
 from picloud.executor.link import Link
 from picloud.executor.sandbox_process import ExitStatus, SandboxProcess
+
+_BURNING_NICE: Final = 15  # 3 % of the weight of one with the usual priority
 
 
 class SandboxMisuseError(PlatformError):
@@ -38,6 +41,7 @@ class Sandbox:
         self.number = number
         self.state = SandboxState.BOOTING
         self.version: uuid.UUID | None = None
+        self.memory = 0  # bytes that are its own, when last measured
         self.on_death: Callable[[Sandbox], None] | None = None
         self._process = process
         self._link: Link | None = None
@@ -97,6 +101,18 @@ class Sandbox:
     def set_nice(self, nice: int) -> None:
         """Give the process another priority."""
         self._process.set_nice(nice)
+
+    def limit_memory(self, memory_mb: int) -> None:
+        """Its script may use this much memory, in MB."""
+        self._process.limit_memory(memory_mb)
+
+    def step_back(self) -> None:
+        """Compute only while nobody else wants to, or nearly so."""
+        self.set_nice(_BURNING_NICE)
+
+    def step_forward(self) -> None:
+        """Compute like everybody else again. Only root may give that back; else it stays behind."""
+        self.set_nice(0)
 
     def _leave(self, old: SandboxState, new: SandboxState) -> None:
         if self.state is not old:

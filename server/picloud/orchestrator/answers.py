@@ -7,12 +7,12 @@ import re
 from typing import Final
 
 from picloud.domain.invocation import Outcome
+from picloud.domain.limits import Limits
 from picloud.executor import frames
 from picloud.executor.messages import InvocationFailed
 
 Headers = list[tuple[bytes, bytes]]
 
-MAX_HEAD_BYTES: Final = 32_768
 _CACHE_SIZE: Final = 1024
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -62,12 +62,18 @@ class HeadReader:
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bool], tuple[int, Headers]] = {}
 
-    def read_answer(self, payload: bytes, own_host: bool) -> tuple[int, Headers, bytes]:
+    def read_answer(
+        self, payload: bytes, own_host: bool, limits: Limits
+    ) -> tuple[int, Headers, bytes]:
         """Status, headers and first body bytes of a RESPONSE payload, as `read`."""
         try:
             head, body = frames.split_head(payload)
         except frames.ProtocolError as error:
             raise _invalid(str(error)) from None
+        if len(head) > limits.header_bytes:
+            raise _too_large("headers are", "header_bytes", limits.header_bytes)
+        if len(body) > limits.response_bytes:
+            raise _too_large("body is", "response_bytes", limits.response_bytes)
         return *self.read(head, own_host), body
 
     def read(self, head: bytes, own_host: bool) -> tuple[int, Headers]:
@@ -91,8 +97,6 @@ class HeadReader:
 
 
 def _parse(head: bytes, own_host: bool) -> tuple[int, Headers]:
-    if len(head) > MAX_HEAD_BYTES:
-        raise _invalid(f"headers of more than {MAX_HEAD_BYTES} bytes")
     status, *lines = head.split(b"\n")
     if not (len(status) == 3 and status.isdigit() and 200 <= int(status) <= 599):
         raise _invalid(f"status {status[:20]!r}; it must be from 200 to 599")
@@ -117,6 +121,14 @@ def _parse(head: bytes, own_host: bool) -> tuple[int, Headers]:
 def _invalid(what: str) -> InvocationFailed:
     return InvocationFailed(
         Outcome.SCRIPT_ERROR, "answer_invalid", f"the answer has an impossible {what}"
+    )
+
+
+def _too_large(what: str, name: str, limit: int) -> InvocationFailed:
+    return InvocationFailed(
+        Outcome.SCRIPT_ERROR,
+        "answer_too_large",
+        f"the answer's {what} larger than {name}={limit}",
     )
 
 

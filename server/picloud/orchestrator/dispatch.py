@@ -4,126 +4,190 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from picloud.domain.egress import EgressPolicy
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed, LinkError
+from picloud.executor.sandbox import SandboxState
+from picloud.executor.usage import memory_bytes
+from picloud.orchestrator.box import Box
 from picloud.orchestrator.invocation import Invocation
-from picloud.orchestrator.lane import Box, Lane
+from picloud.orchestrator.lane import Lane, LaneHands, LaneRules
 from picloud.orchestrator.routing import RoutingTable
-from picloud.store.routing import RouteRow, load_source
+from picloud.orchestrator.upkeep import Upkeep
+from picloud.orchestrator.wanted import Wanted
 
 if TYPE_CHECKING:
     from picloud.config import Settings
     from picloud.executor.pool import SandboxPool
     from picloud.executor.sandbox import Sandbox
+    from picloud.executor.sandbox_process import ExitStatus
     from picloud.orchestrator.services import Services
-    from picloud.store.database import Connection, Pool
-
-logger = logging.getLogger(__name__)
+    from picloud.store.app_settings import AppSettings
+    from picloud.store.database import Pool
+    from picloud.store.routing import RouteRow
 
 DIED: Final = "the sandbox died while it ran this invocation"
 KEEP_SECONDS: Final = 10.0  # from a source's check to the first request of its version
-SOURCES_HELD: Final = 64 * 1024 * 1024  # characters of sources kept in memory
 RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
+BIND_TRIES: Final = 3  # sandboxes tried when somebody kills them in the middle of an import
+MB: Final = 1024 * 1024
+
+logger = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Owns the routing table, the lanes and the sources of the active versions."""
+    """Owns the routing table, the lanes and what sandboxes are bound with."""
 
     def __init__(
         self, *, settings: Settings, pool: SandboxPool, database: Pool, services: Services
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.table = RoutingTable()
+        self.wanted = Wanted(database, settings.key_file)
+        self._boxes: dict[Sandbox, Box] = {}
+        self.upkeep = Upkeep(
+            pool,
+            self._boxes.values,
+            idle_seconds=settings.sandbox_idle_seconds,
+            growth_bytes=settings.sandbox_max_growth_mb * MB,
+        )
         self._settings = settings
         self._pool = pool
-        self._database = database
         self._services = services
+        self._rules = LaneRules(
+            queue_size=settings.queue_size,
+            queue_seconds=settings.queue_timeout_ms / 1000,
+            max_stream=settings.max_stream_ms / 1000,
+            max_invocations=settings.sandbox_max_invocations,
+        )
+        self._hands = LaneHands(
+            bind=self._bind,
+            can_bind=lambda: pool.blank > 0 or not pool.full,
+            kill=pool.retire,
+            retire=self._retire,
+        )
         self._lanes: dict[UUID, Lane] = {}
-        self._sources: dict[UUID, str] = {}
-        self._boxes: dict[Sandbox, Box] = {}
         self._kept: dict[str, Sandbox] = {}
 
     def submit(self, invocation: Invocation) -> None:
-        """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
-        lane = self._lanes.get(invocation.target.version_id)
-        if lane is None:
-            lane = self._open_lane(invocation.target)
+        """Start an invocation or queue it. Raises Refused, InvocationFailed."""
+        target = invocation.target
+        lane = self._lanes.get(target.version_id)
+        if lane is None or lane.target.app_revision < target.app_revision:
+            lane = self._open_lane(target, lane)
         lane.submit(invocation)
 
     def replace_table(self, table: RoutingTable) -> None:
-        """Serve by a new table; versions that no longer serve finish what they have."""
+        """Serve by a new table; lanes that no longer serve finish what they have."""
         self.table = table
-        for version_id in [each for each in self._lanes if each not in table.versions]:
-            self._lanes.pop(version_id).close()
-        for version_id in [each for each in self._sources if each not in table.versions]:
-            del self._sources[version_id]
+        for version_id, lane in list(self._lanes.items()):
+            row = table.versions.get(version_id)
+            if row is None or row.app_revision > lane.target.app_revision:
+                self._lanes.pop(version_id).close()
+        self.wanted.serve(table)
 
-    def _open_lane(self, target: RouteRow) -> Lane:
-        settings = self._settings
-        lane = Lane(
-            target,
-            bind=self._bind,
-            kill=self._pool.retire,
-            retire=self._retire,
-            max_boxes=settings.max_sandboxes_per_script,
-            queue_size=settings.queue_size,
-            queue_seconds=settings.queue_timeout_ms / 1000,
-            log_bytes=target.limits.log_bytes,
-        )
+    def _open_lane(self, target: RouteRow, older: Lane | None) -> Lane:
+        if older is not None:
+            older.close()
+        lane = Lane(target, self._rules, self._hands, self.upkeep)
         self._lanes[target.version_id] = lane
         return lane
 
+    # -- binding -----------------------------------------------------------------------------
+
     async def _bind(self, lane: Lane) -> Box:
         """A blank sandbox becomes this lane's. Raises InvocationFailed when its import fails."""
-        target = lane.target
-        source = await self._source(target)
+        source = await self.wanted.source(lane.target.version_id)
+        app = await self.wanted.app(lane.target)
         first = lane.waiting[0] if lane.waiting else None
-        sandbox = await self._blank_for(lane, source)
-        box = self._boxes[sandbox] = Box(lane, sandbox)
-        sandbox.exited.add_done_callback(lambda _: self._boxes.pop(sandbox, None))
+        for tries_left in reversed(range(BIND_TRIES)):
+            sandbox = await self._blank_for(lane, source)
+            box = self._boxes[sandbox] = Box(lane, sandbox)
+            sandbox.exited.add_done_callback(partial(self._forget, sandbox))
+            box.first = first
+            try:
+                await self._import(box, source, app)
+            except LinkError as error:
+                ended = await sandbox.exited
+                killed = ended.signal == signal.SIGKILL and not ended.out_of_memory
+                if killed and sandbox.link.fault is None and tries_left:
+                    continue
+                raise _import_ended(lane.target, ended, error) from error
+            return box
+        raise AssertionError  # the last try returns or raises
+
+    async def _import(self, box: Box, source: str, app: AppSettings) -> None:
+        """Bind a sandbox. Raises InvocationFailed, and LinkError when it ended."""
+        target, sandbox = box.lane.target, box.sandbox
+        import_ms = self._import_ms(target)
         sandbox.bind(target.version_id)
-        box.first = first
-        box.import_until = time.monotonic() + self._import_ms(target) / 1000
+        sandbox.limit_memory(target.limits.memory_mb)
+        box.import_until = time.monotonic() + import_ms / 1000
         try:
-            await self._services.open(box, target.app_id, EgressPolicy())
+            await self._services.open(box, target.app_id, app.egress)
             bound = await sandbox.link.bind(
-                self._bind_head(target), source.encode(), self._import_ms(target) / 1000
+                self._bind_head(target, app), source.encode(), import_ms / 1000
             )
-        except BaseException as error:
+        except TimeoutError:
             self._pool.retire(sandbox)
-            if isinstance(error, TimeoutError):
-                said = f"the import took longer than {self._import_ms(target)} ms"
-                raise InvocationFailed(Outcome.TIMEOUT, "timeout", said) from None
-            if isinstance(error, LinkError):
-                said = f"the import ended its sandbox: {error}"
-                raise InvocationFailed(Outcome.SCRIPT_ERROR, "import_failed", said) from error
+            said = f"the import took longer than {import_ms} ms"
+            raise InvocationFailed(Outcome.TIMEOUT, "timeout", said) from None
+        except BaseException as error:
+            if isinstance(error, LinkError) and not sandbox.link.lost:
+                sandbox.link.break_off(error)
+            self._pool.retire(sandbox)
             raise
         box.first, box.import_until = None, 0.0
-        lane.took_kind(bound.kind)
-        return box
+        box.memory_bound = sandbox.memory = memory_bytes(sandbox.pid)
+        box.lane.took_kind(bound.kind)
 
     def _import_ms(self, target: RouteRow) -> int:
         """How long an import may take: it comes once, and even a script in a hurry may need it."""
         return max(target.limits.timeout_ms, self._settings.default_timeout_ms)
 
+    def _bind_head(self, target: RouteRow, app: AppSettings) -> dict[str, object]:
+        limits = target.limits
+        return {
+            "app": target.app_name,
+            "script": target.script_name,
+            "version": target.version_number,
+            "filename": target.filename,
+            "entry_points": target.entry_points,
+            "isolation": target.isolation.value,
+            "timeout_ms": limits.timeout_ms,
+            "import_ms": self._import_ms(target),
+            "memory_mb": limits.memory_mb,
+            "answer_bytes": limits.response_bytes,
+            "header_bytes": limits.header_bytes,
+            "log_bytes": limits.log_bytes,
+            "log_line_bytes": limits.log_line_bytes,
+            "concurrency": limits.concurrency,
+            "stream_idle_ms": limits.stream_idle_ms,
+            "env": app.env,
+            "secrets": app.secrets,
+        }
+
     async def _blank_for(self, lane: Lane, source: str) -> Sandbox:
         """The sandbox that checked this very source, else a blank one."""
         kept = self._kept.pop(source, None)
-        if kept is not None and not kept.link.lost:
+        if kept is not None and kept.state is SandboxState.BLANK and not kept.link.lost:
             kept.on_death = self._died
             return kept
-        self._make_room(lane)
         if not self._pool.blank:
+            if self._pool.full:
+                self.upkeep.make_room(lane)
             for invocation in lane.waiting:
                 invocation.cold = True
         while (sandbox := await self._pool.acquire_blank(self._died)).link.lost:
             self._pool.retire(sandbox)
         return sandbox
+
+    # -- sandboxes that read a source --------------------------------------------------------
 
     def keep(self, source: str, sandbox: Sandbox) -> None:
         """Hold a sandbox that has read a source for the version that is about to be deployed."""
@@ -138,66 +202,46 @@ class Dispatcher:
             del self._kept[source]
             self._retire(sandbox)
 
+    # -- endings -----------------------------------------------------------------------------
+
     def _died(self, sandbox: Sandbox) -> None:
         """Leave its lane at once; its invocations fail when it is known how it ended."""
         box = self._boxes.get(sandbox)
         if box is None:
             return
+        serving = not box.leaving and box in box.lane.boxes
         box.leave()
-        sandbox.exited.add_done_callback(
-            lambda exited: box.die(
-                InvocationFailed(
-                    Outcome.PLATFORM_ERROR, "sandbox_died", f"{DIED}: {exited.result()}"
-                )
-            )
-        )
+        sandbox.exited.add_done_callback(lambda exited: _fell(box, exited.result(), serving))
+
+    def _forget(self, sandbox: Sandbox, _: object) -> None:
+        self._boxes.pop(sandbox, None)
 
     def _retire(self, sandbox: Sandbox) -> None:
         self._pool.retire(sandbox, grace=RETIRE_GRACE)
 
-    def missing_sources(self) -> list[UUID]:
-        """Active versions whose source is not in memory; none when memory holds enough."""
-        if sum(map(len, self._sources.values())) >= SOURCES_HELD:
-            return []
-        return [each for each in self.table.versions if each not in self._sources]
 
-    async def learn_source(self, db: Connection, version_id: UUID) -> None:
-        """Fetch a source ahead: a first request then needs no database, nor one that is up."""
-        source = await load_source(db, version_id)
-        if source is not None:
-            self._sources[version_id] = source
+def _fell(box: Box, ended: ExitStatus, serving: bool) -> None:
+    """A bound sandbox has ended by itself, was killed from outside, or broke the link."""
+    fault = box.sandbox.link.fault
+    if fault is not None:
+        said = f"its sandbox broke the protocol and was stopped: {fault}"
+        failure = InvocationFailed(Outcome.PLATFORM_ERROR, "link_broken", said)
+    elif ended.out_of_memory:
+        failure = _out_of_memory(box.lane.target)
+    else:
+        failure = InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_died", f"{DIED}: {ended}")
+    if serving and not box.well:
+        box.lane.crashes.died(failure.code, time.monotonic())
+    box.die(failure)
 
-    async def _source(self, target: RouteRow) -> str:
-        source = self._sources.get(target.version_id)
-        if source is None:
-            source = await load_source(self._database, target.version_id)
-            if source is None:
-                raise InvocationFailed(
-                    Outcome.PLATFORM_ERROR, "sandbox_unavailable", "the version is gone"
-                )
-        return source
 
-    def _bind_head(self, target: RouteRow) -> dict[str, object]:
-        limits = target.limits
-        return {
-            "app": target.app_name,
-            "script": target.script_name,
-            "version": target.version_number,
-            "filename": target.filename,
-            "entry_points": target.entry_points,
-            "timeout_ms": limits.timeout_ms,
-            "memory_mb": limits.memory_mb,
-            "log_bytes": limits.log_bytes,
-            "log_line_bytes": limits.log_line_bytes,
-            "answer_bytes": limits.response_bytes,
-        }
+def _out_of_memory(target: RouteRow) -> InvocationFailed:
+    said = f"the sandbox was ended: it used more than memory_mb={target.limits.memory_mb} allows"
+    return InvocationFailed(Outcome.OUT_OF_MEMORY, "out_of_memory", said)
 
-    def _make_room(self, wanting: Lane) -> None:
-        """At the machine's limit, the sandbox that idles longest gives way."""
-        if not self._pool.full or self._pool.blank:
-            return
-        started = time.monotonic()
-        for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_used):
-            if lane is not wanting and lane.release_idle():
-                logger.info("a sandbox gave way", extra={"idle_seconds": started - lane.last_used})
-                return
+
+def _import_ended(target: RouteRow, ended: ExitStatus, error: LinkError) -> InvocationFailed:
+    if ended.out_of_memory:
+        return _out_of_memory(target)
+    said = f"the import ended its sandbox: {error}: {ended}"
+    return InvocationFailed(Outcome.SCRIPT_ERROR, "import_failed", said)

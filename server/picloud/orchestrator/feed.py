@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store import checks, routing
 from picloud.store.database import DATABASE_LOST, connect
+from picloud.store.vault import VaultError
 
 if TYPE_CHECKING:
+    from picloud.domain.limits import Limits
     from picloud.orchestrator.checks import SourceChecker
     from picloud.orchestrator.dispatch import Dispatcher
     from picloud.store.database import Connection
+    from picloud.store.routing import RouteRow
 
 logger = logging.getLogger(__name__)
 
 BACK_OFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+def _within(ceilings: Limits, rows: Iterable[RouteRow]) -> Iterator[RouteRow]:
+    """Routes with the limits that hold here: a ceiling may have been lowered since the deploy."""
+    held: dict[Limits, Limits] = {}  # most versions have the same
+    for row in rows:
+        if row.limits not in held:
+            held[row.limits] = row.limits.within(ceilings)
+        yield replace(row, limits=held[row.limits])
 
 
 class Feed:
@@ -35,12 +48,14 @@ class Feed:
         *,
         dispatcher: Dispatcher,
         checker: SourceChecker,
+        ceilings: Limits,
         on_connect: Callable[[Connection], Awaitable[None]],
     ) -> None:
         self.synced = asyncio.Event()
         self._dsn = dsn
         self._dispatcher = dispatcher
         self._checker = checker
+        self._ceilings = ceilings
         self._on_connect = on_connect
         self._wake = asyncio.Event()
         self._routes_changed = True
@@ -85,12 +100,19 @@ class Feed:
         while self._routes_changed:
             self._routes_changed = False
             rows = await routing.load_routing(connection)
-            self._dispatcher.replace_table(RoutingTable(rows))
+            self._dispatcher.replace_table(RoutingTable(_within(self._ceilings, rows)))
             self.synced.set()
-            for version_id in self._dispatcher.missing_sources():
-                if self._routes_changed:
-                    break
-                await self._dispatcher.learn_source(connection, version_id)
+            await self._fetch_ahead(connection)
+
+    async def _fetch_ahead(self, connection: Connection) -> None:
+        wanted = self._dispatcher.wanted
+        for row in wanted.missing():
+            if self._routes_changed:
+                return
+            try:
+                await wanted.learn(connection, row)
+            except VaultError as error:  # its requests will say so; others are served
+                logger.warning("settings of the app %s: %s", row.app_name, error)
 
     def _on_routes(self, *_: object) -> None:
         self._routes_changed = True

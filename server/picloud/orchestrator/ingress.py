@@ -7,6 +7,8 @@ here waits for PostgreSQL.
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +16,21 @@ from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than t
 
 from picloud.domain.ids import IdMaker
 from picloud.domain.invocation import Outcome
-from picloud.errors import Expected
 from picloud.executor.messages import InvocationFailed
 from picloud.orchestrator import answers
 from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.invocation import Invocation
-from picloud.orchestrator.lane import TooManyRequests
+from picloud.orchestrator.rates import Rates
+from picloud.orchestrator.refusals import (
+    MOST_HEADERS,
+    MOST_HOPS,
+    BodyTooLarge,
+    HeadersTooLarge,
+    LoopDetected,
+    RateLimited,
+    Refused,
+    TooManyResponses,
+)
 from picloud.orchestrator.routing import Found
 from picloud.telemetry.records import version_ids
 
@@ -50,6 +61,7 @@ _WATCHED: Final = frozenset(
         b"x-forwarded-proto",
         b"x-forwarded-host",
         b"expect",
+        b"picloud-hops",
     )
 )
 _DROPPED: Final = _WATCHED - {b"host", b"content-length", b"cookie"}
@@ -60,13 +72,6 @@ STOPPED: Final = InvocationFailed(
 )
 
 
-class BodyTooLarge(Expected):
-    """The request body is larger than max_request_bytes."""
-
-    code = "body_too_large"
-    status = 413
-
-
 class _CallerLeft(Exception):  # noqa: N818 - nobody is there to be told
     """The connection closed before the request was whole."""
 
@@ -74,12 +79,13 @@ class _CallerLeft(Exception):  # noqa: N818 - nobody is there to be told
 class _Request:
     """What one pass over the headers finds."""
 
-    __slots__ = ("forwarded_for", "has_body", "host", "length", "lines", "proto")
+    __slots__ = ("forwarded_for", "has_body", "hops", "host", "length", "lines", "proto")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.host = b""
         self.length = 0
         self.has_body = False
+        self.hops = 0
         self.forwarded_for = b""
         self.proto = "http"
         self.lines: list[bytes] = []
@@ -105,6 +111,8 @@ class _Request:
             self.forwarded_for = value
         elif name == b"x-forwarded-proto":
             self.proto = value.decode("latin-1")
+        elif name == b"picloud-hops":
+            self.hops = int(value) if value.isdigit() and len(value) < 4 else MOST_HOPS
 
 
 class Ingress:
@@ -116,16 +124,16 @@ class Ingress:
         writer: RecordWriter,
         *,
         base_domain: str,
-        max_request_bytes: int,
         is_ready: Callable[[], bool],
         is_weak: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self._writer = writer
         self._host_suffix = b"." + base_domain.encode()
-        self._max_request_bytes = max_request_bytes
         self._is_ready = is_ready
         self._ready_text = b"ready, with weak isolation\n" if is_weak else b"ready\n"
+        self._rates = Rates()
+        self._streaming: Counter[object] = Counter()  # open streamed answers, by script
         self._ids = IdMaker()
         self._heads = HeadReader()
 
@@ -140,21 +148,24 @@ class Ingress:
             found = await self._find(key, send)
             if found is None:
                 return
-        try:
-            body = await self._body(request, receive) if request.has_body else b""
-        except BodyTooLarge as error:
-            await _send_error(send, 413, error.code, error.message)
-            return
-        except _CallerLeft:
-            return
+        body, refusal = b"", self._refusal(request, found)
+        if request.has_body and refusal is None:
+            try:
+                body = await _body(request, receive, found.target.limits.request_bytes)
+            except BodyTooLarge as error:
+                refusal = error
+            except _CallerLeft:
+                return
         invocation = self._invocation(scope, receive, request, found, body)
         try:
+            if refusal is not None:
+                raise refusal
             self._dispatcher.submit(invocation)
             payload = await invocation.response
         except InvocationFailed as failure:
             await self._send_failure(send, invocation, failure)
-        except TooManyRequests as error:
-            await self._send_rejected(send, invocation, error)
+        except Refused as error:
+            await self._send_refused(send, invocation, error)
         else:
             await self._send_answer(send, invocation, payload, own_host=not found.mount)
         finally:
@@ -182,6 +193,23 @@ class Ingress:
         table.remember(key, found)
         return found
 
+    def _refusal(self, request: _Request, found: Found) -> Refused | None:
+        """Why a request is not run, as far as its head and its script's rate tell."""
+        limits = found.target.limits
+        lines = request.lines
+        if len(lines) > MOST_HEADERS or sum(map(len, lines)) > limits.header_bytes:
+            said = f"header_bytes={limits.header_bytes} or {MOST_HEADERS} headers"
+            return HeadersTooLarge(f"The request has more than {said}.")
+        if request.hops >= MOST_HOPS:
+            return LoopDetected(f"The request has gone through {MOST_HOPS} scripts, which is most.")
+        if limits.rate_per_second:
+            script = found.target.script_id
+            wait = self._rates.take(script, limits.rate_per_second, time.monotonic())
+            if wait:
+                said = f"The script gets more than rate_per_second={limits.rate_per_second}."
+                return RateLimited(said, retry_after=wait)
+        return None
+
     def _invocation(
         self, scope: Scope, receive: Receive, request: _Request, found: Found, body: bytes
     ) -> Invocation:
@@ -192,7 +220,7 @@ class Ingress:
             f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n"
             f"{found.params}\n{request.proto}\n{found.mount}"
         )
-        return Invocation(
+        invocation = Invocation(
             self._dispatcher.loop,
             self._writer,
             found,
@@ -202,6 +230,9 @@ class Ingress:
             body,
             receive,
         )
+        if request.hops:
+            invocation.hops = request.hops
+        return invocation
 
     def _address(self, raw_path: bytes, host: bytes) -> tuple[str | None, str, str]:
         """App, path inside it and the prefix it is mounted at; no app for our own pages."""
@@ -214,40 +245,19 @@ class Ingress:
             return app_name, "/" + rest, PREFIX + app_name
         return None, path, ""
 
-    async def _body(self, request: _Request, receive: Receive) -> bytes:
-        """The whole body: a slow sender must not hold a sandbox."""
-        if request.length > self._max_request_bytes:
-            raise self._too_large()
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _CallerLeft
-            part: bytes = message.get("body", b"")
-            size += len(part)
-            if size > self._max_request_bytes:
-                raise self._too_large()
-            parts.append(part)
-            if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"The request body is larger than max_request_bytes={self._max_request_bytes}."
-        )
-
     async def _send_answer(
         self, send: Send, invocation: Invocation, payload: bytes, own_host: bool
     ) -> None:
         try:
-            status, headers, body = self._heads.read_answer(payload, own_host)
+            status, headers, body = self._heads.read_answer(
+                payload, own_host, invocation.target.limits
+            )
         except InvocationFailed as failure:
-            invocation.cancel()
+            invocation.give_up(failure)
             await self._send_failure(send, invocation, failure)
             return
         if not invocation.whole:
-            await _send_stream(send, invocation, status, headers, body)
+            await self._stream(send, invocation, status, headers, body)
             return
         headers = [*headers, (b"picloud-invocation-id", str(invocation.id).encode())]
         if status in BODILESS:
@@ -258,6 +268,25 @@ class Ingress:
         invocation.finish(status)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _stream(
+        self, send: Send, invocation: Invocation, status: int, headers: Headers, first: bytes
+    ) -> None:
+        """A streamed answer, unless the script has as many open as it may."""
+        script, most = invocation.target.script_id, invocation.target.limits.open_responses
+        if self._streaming[script] >= most:
+            said = f"open_responses={most} streamed answers of the script are open already"
+            refusal = TooManyResponses(said, retry_after=1)
+            invocation.give_up(InvocationFailed(Outcome.REJECTED, refusal.code, said))
+            await self._send_refused(send, invocation, refusal)
+            return
+        self._streaming[script] += 1
+        try:
+            await _send_stream(send, invocation, status, headers, first)
+        finally:
+            self._streaming[script] -= 1
+            if not self._streaming[script]:
+                del self._streaming[script]
 
     async def _send_failure(
         self, send: Send, invocation: Invocation, failure: InvocationFailed
@@ -274,13 +303,13 @@ class Ingress:
             **extra,
         )
 
-    async def _send_rejected(
-        self, send: Send, invocation: Invocation, error: TooManyRequests
-    ) -> None:
+    async def _send_refused(self, send: Send, invocation: Invocation, error: Refused) -> None:
         failure = InvocationFailed(Outcome.REJECTED, error.code, error.message)
-        invocation.finish(429, failure)
-        shown = str(invocation.id)
-        await _send_error(send, 429, error.code, error.message, shown, retry_after="1")
+        invocation.finish(error.status, failure)
+        extra = {"retry_after": str(error.retry_after)} if error.retry_after else {}
+        await _send_error(
+            send, error.status, error.code, error.message, str(invocation.id), **extra
+        )
 
     async def _own_page(self, path: str, send: Send) -> None:
         if path == "/healthz":
@@ -291,6 +320,29 @@ class Ingress:
             await _send_text(send, 200 if ready else 503, text)
         else:
             await _send_error(send, 404, "not_found", "Apps answer at /x/{app}/{path}.")
+
+
+async def _body(request: _Request, receive: Receive, most: int) -> bytes:
+    """The whole body: a slow sender must not hold a sandbox."""
+    if request.length > most:
+        raise _too_large(most)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _CallerLeft
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request body is larger than request_bytes={most}.")
 
 
 async def _send_stream(

@@ -17,11 +17,13 @@ from picloud.telemetry.records import without_nul
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from picloud.orchestrator.refusals import Refused
     from picloud.orchestrator.routing import Found
     from picloud.telemetry.writer import RecordWriter
 
 _CLOCK_SLACK_US: Final = 1_000_000  # how far a sandbox's clock reading may be off ours
-_EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and rounding
+EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and rounding
+LEAST_LOG_BYTES: Final = 16  # what a record counts at least; the guest counts alike
 
 
 class Invocation(Exchange):
@@ -31,8 +33,11 @@ class Invocation(Exchange):
     bytes_out = 0
     cold = False
     fetches: list[Fetch] | None = None
+    cpu = 0.0  # seconds of processor time, as far as measured
+    expired = 0.0  # when it met a limit, in monotonic seconds; 0: not yet
     finished = False
     hops = 0  # of scripts calling scripts, up to this one
+    left = 0.0  # when the caller left; 0: still there
     log_bytes = 0
     log_count = 0
     redispatched = 0
@@ -62,8 +67,8 @@ class Invocation(Exchange):
     def took_log(self, payload: bytes, limit: int) -> None:
         """Keep one LOG payload of this invocation. Raises LinkError when it can't be one."""
         level, stream, logged_at, text = frames.decode_log(payload)
-        self.log_bytes += len(text)
-        if self.log_bytes > limit + _EXTRA_LOG_BYTES:
+        self.log_bytes += max(len(text), LEAST_LOG_BYTES)
+        if self.log_bytes > limit + EXTRA_LOG_BYTES:
             raise LinkError(f"more log output than log_bytes={limit} allows")
         now = time.time_ns() // 1000
         if not self.arrived_us - _CLOCK_SLACK_US <= logged_at <= now + _CLOCK_SLACK_US:
@@ -90,10 +95,28 @@ class Invocation(Exchange):
         while (await self.receive())["type"] != "http.disconnect":
             pass
         if not self.ended:
-            self.cancel()
-            self.abandon(
+            self.give_up(
                 InvocationFailed(Outcome.CANCELLED, "cancelled", "the caller closed the connection")
             )
+
+    def refuse(self, refusal: Refused) -> None:
+        """It will not be run."""
+        if not self.response.done():
+            self.response.set_exception(refusal)
+            self.response.exception()  # seen: the caller may have left
+
+    def took_error(self, failure: InvocationFailed) -> None:
+        """The sandbox says it failed; for a run that took too long the words are ours."""
+        if failure.outcome is Outcome.TIMEOUT:
+            said = f"the invocation ran longer than timeout_ms={self.target.limits.timeout_ms}"
+            failure = InvocationFailed(Outcome.TIMEOUT, "timeout", said)
+        super().took_error(failure)
+
+    def give_up(self, failure: InvocationFailed) -> None:
+        """Nobody wants the rest of its answer."""
+        self.left = time.monotonic()
+        self.cancel()
+        self.abandon(failure)
 
     def finish(self, status: int | None, failure: InvocationFailed | None = None) -> None:
         """Write the record, once: what became of it, as its caller saw it."""

@@ -12,213 +12,95 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from picloud.domain.invocation import Outcome
-from picloud.errors import Expected, PiCloudError
-from picloud.executor.exchange import Exchange
-from picloud.executor.link import Link
+from picloud.domain.limits import Isolation
+from picloud.errors import PiCloudError
 from picloud.executor.messages import InvocationFailed
+from picloud.orchestrator.box import Box
+from picloud.orchestrator.crashes import Crashes
 from picloud.orchestrator.invocation import Invocation
+from picloud.orchestrator.refusals import CrashLoop, TooManyRequests
 from picloud.store.database import DATABASE_LOST
 
 if TYPE_CHECKING:
     from picloud.executor.sandbox import Sandbox
+    from picloud.orchestrator.upkeep import Upkeep
     from picloud.store.routing import RouteRow
 
 logger = logging.getLogger(__name__)
 
 INTERLEAVED: Final = frozenset(("async", "asgi"))
-ASYNC_DEPTH: Final = 32  # interleaved invocations of async handlers in one sandbox
 PIPELINE_DEPTH: Final = 64  # sync invocations sent ahead, at most
 PIPELINE_SECONDS: Final = 0.010  # work sent ahead: nobody waits longer behind quick handlers
 ONE_AHEAD_SECONDS: Final = 0.1  # below this pace one is sent ahead: no gap between two
 GROW_AFTER: Final = 0.02  # seconds somebody waits before a further sandbox is bound
-CANCEL_GRACE: Final = 0.5  # seconds an async handler has to stop after its deadline
-IMPORT_BACK_OFF: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an import that failed
-SLOW_AFTER: Final = 1.0  # seconds until we begin to watch whether the caller is still there
-MOST_RESTARTS: Final = 3  # of an invocation whose sandboxes died before its turn came
 
 
-class TooManyRequests(Expected):
-    """This script has more requests waiting than its queue holds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRules:
+    """What the node's settings say about every lane."""
 
-    code = "too_many_requests"
-    status = 429
+    queue_size: int
+    queue_seconds: float
+    max_stream: float  # seconds a streamed answer may take
+    max_invocations: int  # of one sandbox
 
 
-class Box:
-    """A sandbox bound to a lane's version. Owner of its link."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneHands:
+    """What a lane can have done."""
 
-    def __init__(self, lane: Lane, sandbox: Sandbox) -> None:
-        self.lane = lane
-        self.sandbox = sandbox
-        self.link: Link = sandbox.link
-        self.running: deque[Invocation] = deque()
-        self.first: Invocation | None = None  # whose arrival bound it: import output is its
-        self.import_until = 0.0  # the end of its import's time, while it is imported
-        self.last_ended = time.monotonic()
-        self.dead = False
-        self._timer: asyncio.TimerHandle | None = None
-        self.link.owner = self
-
-    def caller(self, stream: int) -> tuple[Invocation | None, float] | None:
-        """Whose call it is and until when; a task of no invocation calls for the oldest."""
-        if self.import_until:
-            return self.first, self.import_until
-        if stream == 0 and self.running:
-            invocation = self.running[0]
-            return invocation, self._deadline(invocation)
-        exchange = self.link.open_exchanges.get(stream)
-        if exchange is None:
-            return None
-        invocation = cast(Invocation, exchange)
-        return invocation, self._deadline(invocation)
-
-    def start(self, invocation: Invocation) -> None:
-        """Send an invocation to the sandbox."""
-        self.running.append(invocation)
-        self.link.start(invocation, time.monotonic())
-        if self._timer is None:
-            self._watch(time.monotonic())
-
-    def log(self, exchange: Exchange | None, payload: bytes) -> None:
-        """A log record from the sandbox."""
-        invocation = self.first if exchange is None else cast(Invocation, exchange)
-        if invocation is not None:
-            invocation.took_log(payload, self.lane.log_bytes)
-
-    def exchange_ended(self, exchange: Exchange) -> None:
-        """The sandbox is done with an invocation: room for the next."""
-        now = time.monotonic()
-        if self.link.calls is not None and self.link.calls.open:
-            self.link.calls.invocation_ended(exchange)
-        if self.running and self.running[0] is exchange:
-            self.running.popleft()
-        elif exchange in self.running:
-            self.running.remove(cast(Invocation, exchange))
-        begun = exchange.started if exchange.started > self.last_ended else self.last_ended
-        self.last_ended = now
-        self.lane.took_time(now - begun)
-        self.lane.feed()
-
-    def leave(self) -> None:
-        """Take no further invocations."""
-        if self in self.lane.boxes:
-            self.lane.boxes.remove(self)
-
-    def die(self, oldest: InvocationFailed) -> None:
-        """Leave the lane: what may have begun fails, the rest starts again elsewhere."""
-        if self.dead:
-            return
-        self.dead = True
-        if self._timer is not None:
-            self._timer.cancel()
-        again: list[Invocation] = []
-        for index, invocation in enumerate(self.running):
-            begun = index == 0 or not self.lane.in_order or invocation.streamed
-            if begun or invocation.redispatched >= MOST_RESTARTS:
-                invocation.fail(oldest)
-            else:
-                again.append(invocation)
-        self.running.clear()
-        self.lane.lost(self, again)
-
-    def _watch(self, now: float) -> None:
-        """Wake at the next deadline, or after a second to look for callers that left."""
-        due = min(self._deadline(each) for each in self._begun())
-        self._timer = asyncio.get_running_loop().call_later(
-            max(0.001, min(due - now, SLOW_AFTER)), self._tick
-        )
-
-    def _tick(self) -> None:
-        self._timer = None
-        now = time.monotonic()
-        for invocation in list(self._begun()):
-            if now >= self._deadline(invocation) and not self._expire(invocation):
-                return
-            if now - invocation.arrived >= SLOW_AFTER:
-                invocation.watch_caller()
-        if self.running:
-            self._watch(now)
-
-    def _begun(self) -> list[Invocation]:
-        if self.lane.in_order:
-            return [self.running[0]] if self.running else []
-        return list(self.running)
-
-    def _deadline(self, invocation: Invocation) -> float:
-        """When it must have ended; in a queue the clock starts when its turn comes."""
-        begun = invocation.started
-        if self.lane.in_order:
-            begun = max(begun, self.last_ended)
-        grace = CANCEL_GRACE if invocation.cancelled else 0.0
-        return begun + self.lane.target.limits.timeout_ms / 1000 + grace
-
-    def _expire(self, invocation: Invocation) -> bool:
-        """Stop an invocation at its deadline. False when the whole sandbox had to go."""
-        failure = timed_out(self.lane.target)
-        if not self.lane.in_order and not invocation.cancelled:
-            invocation.note(40, failure.message)
-            invocation.cancel()
-            invocation.abandon(failure)
-            return True
-        if not invocation.abandoned:
-            invocation.note(40, f"{failure.message}; its sandbox was stopped")
-        self.die(failure)
-        self.lane.kill(self.sandbox)
-        return False
+    bind: Callable[[Lane], Awaitable[Box]]
+    can_bind: Callable[[], bool]
+    kill: Callable[[Sandbox], None]
+    retire: Callable[[Sandbox], None]
 
 
 class Lane:
-    """One version's sandboxes, queue and pace."""
+    """One version's sandboxes, queue and pace, for one revision of its app's settings."""
 
     def __init__(
-        self,
-        target: RouteRow,
-        *,
-        bind: Callable[[Lane], Awaitable[Box]],
-        kill: Callable[[Sandbox], None],
-        retire: Callable[[Sandbox], None],
-        max_boxes: int,
-        queue_size: int,
-        queue_seconds: float,
-        log_bytes: int,
+        self, target: RouteRow, rules: LaneRules, hands: LaneHands, upkeep: Upkeep
     ) -> None:
+        limits = target.limits
         self.target = target
-        self.log_bytes = log_bytes
-        self.kill = kill
+        self.upkeep = upkeep
+        self.kill = hands.kill
+        self.log_bytes = limits.log_bytes
+        self.timeout = limits.timeout_ms / 1000
+        self.stream_idle = limits.stream_idle_ms / 1000
+        self.max_stream = rules.max_stream
+        self.max_invocations = rules.max_invocations
         self.boxes: list[Box] = []
         self.waiting: deque[Invocation] = deque()
-        self.in_order = target.kind not in INTERLEAVED
-        self.depth = 1 if self.in_order else ASYNC_DEPTH
+        self.crashes = Crashes()
         self.closed = False
-        self._bind = bind
-        self._retire = retire
-        self._max_boxes = max_boxes
-        self._queue_size = queue_size
-        self._queue_seconds = queue_seconds
-        self._pace = 0.0  # seconds an invocation takes, smoothed
+        self.pace = 0.0  # seconds an invocation takes, smoothed
+        self._one_by_one = target.isolation is Isolation.INVOCATION
+        self.took_kind(target.kind)
+        self._hands = hands
+        self._max_boxes = limits.sandboxes
+        self._queue_size = rules.queue_size
+        self._queue_seconds = rules.queue_seconds
+        self._worn: list[Box] = []  # serve until their successor has come
         self._binding: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._import_failure: InvocationFailed | None = None
-        self._import_failures = 0
-        self._import_again = 0.0
 
-    @property
-    def last_used(self) -> float:
-        """When one of its sandboxes last ended something; the loop's monotonic clock."""
-        return max((box.last_ended for box in self.boxes), default=0.0)
+    # -- requests ----------------------------------------------------------------------------
 
     def submit(self, invocation: Invocation) -> None:
-        """Start an invocation or queue it. Raises TooManyRequests, InvocationFailed."""
+        """Start an invocation or queue it. Raises TooManyRequests, CrashLoop."""
         if not self.waiting and (box := self._with_room()) is not None:
             box.start(invocation)
             return
         if len(self.waiting) >= self._queue_size:
-            raise TooManyRequests(f"queue_size={self._queue_size} requests wait already")
-        if not self.boxes and self._import_failure and time.monotonic() < self._import_again:
-            raise self._import_failure
+            said = f"queue_size={self._queue_size} requests wait already"
+            raise TooManyRequests(said, retry_after=1)
+        if not self.boxes and (refusal := self.crashes.refusal(time.monotonic())) is not None:
+            raise refusal
         self.waiting.append(invocation)
         if not self.boxes:
             self._grow()
@@ -243,23 +125,27 @@ class Lane:
             running = len(box.running)
             if not running:
                 return box
-            if running < self.depth and room is None:
+            if running < self.depth and room is None and not box.link.congested:
                 room = box
         return room
 
     def took_kind(self, kind: str) -> None:
         """What the import showed: async handlers interleave, all others run in order."""
-        self.in_order = kind not in INTERLEAVED
+        self.in_order = kind not in INTERLEAVED or self._one_by_one
         if not self.in_order:
-            self.depth = ASYNC_DEPTH
+            self.depth = self.target.limits.concurrency
+        elif not self.pace:
+            self.depth = 1
 
     def took_time(self, seconds: float) -> None:
         """Learn the pace: quick sync handlers are sent ahead."""
-        self._pace += (seconds - self._pace) / (8 if self._pace else 1)
+        self.pace += (seconds - self.pace) / (8 if self.pace else 1)
         if self.in_order:
-            ahead = int(PIPELINE_SECONDS / (self._pace + 1e-9))
-            least = 2 if self._pace < ONE_AHEAD_SECONDS else 1
+            ahead = int(PIPELINE_SECONDS / (self.pace + 1e-9))
+            least = 2 if self.pace < ONE_AHEAD_SECONDS else 1
             self.depth = max(least, min(PIPELINE_DEPTH, ahead))
+
+    # -- sandboxes that come and go ----------------------------------------------------------
 
     def lost(self, box: Box, again: list[Invocation]) -> None:
         """A sandbox of this lane is gone."""
@@ -273,64 +159,91 @@ class Lane:
                 self._grow()
             self._watch_queue()
 
+    def recycle(self, box: Box, why: str, *, hot: bool) -> None:
+        """A sandbox has served its time. While requests come, its successor is bound first."""
+        if box in self._worn or box.leaving:
+            return
+        logger.info("a sandbox of %s is recycled: %s", self.target.script_name, why)
+        may_bind = not self.closed and self._hands.can_bind()
+        if hot and may_bind and self.crashes.refusal(time.monotonic()) is None:
+            self._worn.append(box)
+            self._grow()
+        else:
+            self._put_out(box)
+
+    def release(self, box: Box) -> None:
+        """Give up an idle sandbox: its place is wanted, or nobody has used it for long."""
+        box.dead = True
+        box.leave()
+        self._hands.retire(box.sandbox)
+
+    def let_go(self, box: Box) -> None:
+        """A sandbox that has left has ended what it ran."""
+        if not box.dead:
+            box.dead = True
+            self._hands.retire(box.sandbox)
+
     def close(self) -> None:
         """No new invocations come; what was accepted still ends on this version."""
         self.closed = True
         self._retire_idle()
 
-    def release_idle(self) -> bool:
-        """Give up one idle sandbox so that another version can have its place."""
-        for box in self.boxes:
-            if not box.running:
-                self._give_up(box)
-                return True
-        return False
+    def _put_out(self, box: Box) -> None:
+        """No further invocations; it goes when those it has have ended."""
+        box.leave()
+        if not box.running:
+            self.let_go(box)
 
     def _retire_idle(self) -> None:
         if not self.waiting:
             for box in [box for box in self.boxes if not box.running]:
-                self._give_up(box)
-
-    def _give_up(self, box: Box) -> None:
-        box.dead = True
-        self.boxes.remove(box)
-        self._retire(box.sandbox)
+                self.release(box)
 
     def _grow(self) -> None:
-        if self._binding is None and len(self.boxes) < self._max_boxes:
+        """Bind one more sandbox, one at a time."""
+        if self._binding is not None or len(self.boxes) - len(self._worn) >= self._max_boxes:
+            return
+        refusal = self.crashes.refusal(time.monotonic())
+        if refusal is None:
             self._binding = asyncio.get_running_loop().create_task(self._bind_one())
+        elif not self.boxes:
+            self._refuse_waiting(refusal)
 
     async def _bind_one(self) -> None:
         try:
-            box = await self._bind(self)
+            box = await self._hands.bind(self)
         except InvocationFailed as failure:
             self._binding = None
-            self._import_failed(failure)
+            self.crashes.import_failed(failure.code, time.monotonic())
+            if not self.boxes:
+                self._fail_waiting(failure)
         except (PiCloudError, *DATABASE_LOST) as error:
             self._binding = None
             logger.warning("no sandbox for %s: %s", self.target.script_name, error)
-            self._fail_waiting(
-                InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_unavailable", str(error))
-            )
+            if not self.boxes:
+                self._fail_waiting(
+                    InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_unavailable", str(error))
+                )
         else:
             self._binding = None
-            self._import_failure, self._import_failures = None, 0
             self.boxes.append(box)
+            self.upkeep.fell_idle(box)
             self.feed()
         finally:
             self._binding = None
+            worn, self._worn = self._worn, []
+            for box in worn:
+                self._put_out(box)
 
-    def _import_failed(self, failure: InvocationFailed) -> None:
-        wait = IMPORT_BACK_OFF[min(self._import_failures, len(IMPORT_BACK_OFF) - 1)]
-        self._import_failures += 1
-        self._import_failure = failure
-        self._import_again = time.monotonic() + wait
-        if not self.boxes:
-            self._fail_waiting(failure)
+    # -- those who wait ----------------------------------------------------------------------
 
     def _fail_waiting(self, failure: InvocationFailed) -> None:
         while self.waiting:
             self.waiting.popleft().fail(failure)
+
+    def _refuse_waiting(self, refusal: CrashLoop) -> None:
+        while self.waiting:
+            self.waiting.popleft().refuse(refusal)
 
     def _watch_queue(self) -> None:
         """While somebody waits: grow after a moment, give up after queue_timeout_ms."""
@@ -341,23 +254,9 @@ class Lane:
         self._timer = None
         now = time.monotonic()
         while self.waiting and now - self.waiting[0].arrived > self._queue_seconds:
-            late = self.waiting.popleft()
-            if not late.response.done():
-                late.response.set_exception(
-                    TooManyRequests(
-                        f"waited queue_timeout_ms={int(self._queue_seconds * 1000)} for a sandbox"
-                    )
-                )
+            said = f"waited queue_timeout_ms={int(self._queue_seconds * 1000)} for a sandbox"
+            self.waiting.popleft().refuse(TooManyRequests(said, retry_after=1))
         if self.waiting:
             if not self.boxes or now - self.waiting[0].arrived >= GROW_AFTER:
                 self._grow()
             self._watch_queue()
-
-
-def timed_out(target: RouteRow) -> InvocationFailed:
-    """The failure of an invocation that reached its deadline."""
-    return InvocationFailed(
-        Outcome.TIMEOUT,
-        "timeout",
-        f"the invocation ran longer than timeout_ms={target.limits.timeout_ms}",
-    )

@@ -18,6 +18,7 @@ from picloud.executor.isolation import IsolationError, isolation_report, require
 from picloud.executor.pool import PoolLimits, SandboxPool
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox_process import Spawner
+from picloud.executor.usage import machine_memory
 from picloud.orchestrator.checks import SourceChecker
 from picloud.orchestrator.dispatch import Dispatcher
 from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MB: Final = 1024 * 1024
+MEMORY_SHARE: Final = 0.6  # of the machine's memory, for sandboxes, unless a setting says so
 PRESENCE_LOCK: Final = 0x70696E  # pg_advisory_lock(class, node number): held while the node lives
 _PATIENCE: Final = 60  # tries to reach PostgreSQL and the schema at the start
 
@@ -68,7 +71,9 @@ class Node:
         isolation = await self._isolation(runtime, spawner)
         number = await self._register(isolation)
         limits = PoolLimits(
-            blank_target=settings.blank_sandboxes, max_sandboxes=settings.max_sandboxes
+            blank_target=settings.blank_sandboxes,
+            max_sandboxes=settings.max_sandboxes,
+            memory_bytes=settings.sandbox_memory_mb * MB or int(MEMORY_SHARE * machine_memory()),
         )
         pool = SandboxPool(runtime, limits, spawner)
         writer = RecordWriter(
@@ -87,6 +92,7 @@ class Node:
                 self._dsn,
                 dispatcher=dispatcher,
                 checker=checker,
+                ceilings=settings.ceilings,
                 on_connect=lambda connection: _hold_presence(connection, number),
             )
             writing = tasks.create_task(writer.run(), name="records")
@@ -96,13 +102,13 @@ class Node:
                 dispatcher,
                 writer,
                 base_domain=settings.base_domain,
-                max_request_bytes=settings.max_request_bytes,
                 is_ready=lambda: self._is_ready(feed, pool),
                 is_weak=isolation.level is IsolationLevel.WEAK,
             )
             await feed.synced.wait()  # before that a known address would answer 404
             await self._serve(ingress)
             feeding.cancel()
+            dispatcher.upkeep.close()
             await pool.close()
             await services.close()
             writer.close()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from picloud.config import Settings
-    from picloud.orchestrator.lane import Box
+    from picloud.orchestrator.box import Box
 
 _POSTGRESQL: Final = 5432
 
