@@ -26,6 +26,7 @@ from support import sandboxes
 
 BARE: Final = Path(__file__).parent / "bare" / "run.mjs"
 PYODIDE: Final = assets.sandbox_host() / "node_modules" / "pyodide"
+MEMORY_MB: Final = 128  # what a script has unless it says otherwise
 _BOOT_PATIENCE: Final = 60.0
 _PATIENCE: Final = 8.0  # seconds an attack may take
 _STUCK: Final = 1.0  # seconds after which one that is meant to is called stuck
@@ -166,7 +167,7 @@ def bare_jail(snapshot: Path) -> JailSpec:
     """The jail of a sandbox with the bare runner in it: no flag, no loader of ours."""
     jail = Runtime.find(sandbox_host=assets.sandbox_host(), snapshot=snapshot).jail()
     read = (*jail.read, str(BARE), str(PYODIDE))
-    return replace(jail, arguments=tuple(arguments(snapshot)), read=read)
+    return replace(jail, arguments=tuple(arguments(snapshot)), read=read, memory_mb=MEMORY_MB)
 
 
 def make_stock_snapshot(directory: Path) -> Path:

@@ -5,6 +5,7 @@ What stays inside the attacker's own process (its JavaScript, its pid, its end o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,19 +21,25 @@ from support import sandboxes
 CASES = [case for case in cases.every() if case.canary not in ("time", "death")]
 
 
-@pytest.fixture(scope="module", params=sandboxes.users(), ids=lambda user: f"user-{user}")
-def user(request: pytest.FixtureRequest) -> int:
-    """Whom the sandboxes belong to."""
-    return int(request.param)
+@pytest.fixture(scope="module", params=sandboxes.LEVELS)
+def level(request: pytest.FixtureRequest) -> str:
+    """All layers the machine grants, or those that a default container has too."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def supply(stock_snapshot: Path, user: int) -> Iterator[Supply]:
+def user(level: str) -> int:
+    """Whom the spawner belongs to: for the portable level somebody without any power."""
+    return sandboxes.users()[-1] if level == "portable" else os.geteuid()
+
+
+@pytest.fixture(scope="module")
+def supply(stock_snapshot: Path, level: str, user: int) -> Iterator[Supply]:
     """Bare runners in the jail, whose spawner has a secret in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        jailer = Jailer(user, bare_jail(stock_snapshot))
+        jailer = Jailer(user, sandboxes.at_level(bare_jail(stock_snapshot), level))
         supply = Supply(jailer.start)
         yield supply
         supply.close()
