@@ -56,7 +56,10 @@ mutation ($input: ScriptDeployInput!) {
     ... on ScriptDeploySuccess {
       created
       script { id name url app { name } activeVersion { number } routes { method pattern url } }
-      version { id number digest filename source entryPoints kind runtime createdBy { email } }
+      version {
+        id number digest filename source entryPoints kind runtime createdBy { email }
+        isolation limits { timeoutMs cpuMs memoryMb concurrency ratePerSecond }
+      }
       deployment { id version { number } createdBy { email } }
     }
     ... on InvalidInputError { fields { field message } }
@@ -289,7 +292,7 @@ class Writer:
             (
                 *(key, self.node, next(self.runs), self.app_id, self.script_id, IDS.new()),
                 *("http", outcome, "GET", path, 200, datetime.now(UTC)),
-                *(1500, 20, False, 0, 2, None, None),
+                *(1500, 20, False, 0, 2, None, None, None),
             )
             for key, path in zip(ids, paths, strict=True)
         ]

@@ -38,12 +38,14 @@ class Permission(StrEnum):
 
     APP_READ = auto()
     LOGS_READ = auto()
+    ENV_READ = auto()  # values of env variables, hints of secrets; names are for everybody
     SCRIPT_DEPLOY = auto()
+    SETTINGS_CHANGE = auto()  # env, secrets, egress policy
 
 
 _VIEWER: Final = frozenset({Permission.APP_READ})
-_OPERATOR: Final = _VIEWER | {Permission.LOGS_READ}
-_EDITOR: Final = _OPERATOR | {Permission.SCRIPT_DEPLOY}
+_OPERATOR: Final = _VIEWER | {Permission.LOGS_READ, Permission.ENV_READ}
+_EDITOR: Final = _OPERATOR | {Permission.SCRIPT_DEPLOY, Permission.SETTINGS_CHANGE}
 PERMISSIONS: Final[Mapping[AppRole, frozenset[Permission]]] = MappingProxyType(
     {
         AppRole.OWNER: frozenset(Permission),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from picloud.domain.failures import FieldFault, InvalidInput
+from picloud.domain.failures import FieldFault, require_valid
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -36,19 +36,27 @@ def _limit(default: int, least: int, most: int, about: str) -> Any:
 class Limits:
     """The limits of a version. `most` in the metadata is the ceiling unless a setting says less."""
 
-    timeout_ms: int = _limit(10_000, 1, 86_400_000, "wall time until the answer begins")
-    cpu_ms: int = _limit(10_000, 1, 86_400_000, "processor time of an invocation")
-    memory_mb: int = _limit(128, 64, MOST_MEMORY_MB, "memory of the interpreter")
-    request_bytes: int = _limit(10 * MIB, 0, 1024 * MIB, "request body")
-    response_bytes: int = _limit(10 * MIB, 0, 1024 * MIB, "answer body")
-    header_bytes: int = _limit(32 * KIB, KIB, MIB, "headers of a request or an answer")
-    log_bytes: int = _limit(256 * KIB, 0, 64 * MIB, "log text kept per invocation")
-    log_line_bytes: int = _limit(64 * KIB, 256, MIB, "a longer log line is cut")
-    concurrency: int = _limit(32, 1, 1000, "async invocations one sandbox interleaves")
-    sandboxes: int = _limit(0, 0, 1024, "sandboxes per node; 0: as many as the node allows")
-    rate_per_second: int = _limit(0, 0, 1_000_000, "requests per second; 0: as the instance allows")
-    open_responses: int = _limit(64, 1, 10_000, "streamed answers open at once per node")
-    stream_idle_ms: int = _limit(30_000, 1, 86_400_000, "time between two chunks of an answer")
+    timeout_ms: int = _limit(
+        10_000, 1, 86_400_000, "Wall time until the answer begins, in milliseconds."
+    )
+    cpu_ms: int = _limit(10_000, 1, 86_400_000, "Processor time of an invocation, in milliseconds.")
+    memory_mb: int = _limit(128, 64, MOST_MEMORY_MB, "Memory of the interpreter, in megabytes.")
+    request_bytes: int = _limit(10 * MIB, 0, 1024 * MIB, "Bytes of a request's body.")
+    response_bytes: int = _limit(10 * MIB, 0, 1024 * MIB, "Bytes of an answer's body.")
+    header_bytes: int = _limit(
+        32 * KIB, KIB, MIB, "Bytes of the headers of a request or an answer."
+    )
+    log_bytes: int = _limit(256 * KIB, 0, 64 * MIB, "Bytes of log text kept of an invocation.")
+    log_line_bytes: int = _limit(64 * KIB, 256, MIB, "Bytes a line of the log is cut to.")
+    concurrency: int = _limit(32, 1, 1000, "Async invocations one sandbox interleaves.")
+    sandboxes: int = _limit(0, 0, 1024, "Sandboxes on one node; 0: as many as the node allows.")
+    rate_per_second: int = _limit(
+        0, 0, 1_000_000, "Requests per second on one node; 0: as the instance allows."
+    )
+    open_responses: int = _limit(64, 1, 10_000, "Streamed answers open at once on one node.")
+    stream_idle_ms: int = _limit(
+        30_000, 1, 86_400_000, "Time between two chunks of an answer, in milliseconds."
+    )
 
     def within(self, ceilings: Limits) -> Limits:
         """What holds on a node: an operator may have lowered a ceiling since the deploy."""
@@ -84,15 +92,18 @@ def about(name: str) -> str:
     return str(_RULES[name]["about"])
 
 
+def limit_faults(given: Mapping[str, int], *, ceilings: Limits) -> list[FieldFault]:
+    """What is wrong with limits somebody asks for."""
+    return [fault for name, value in given.items() for fault in _faults(name, value, ceilings)]
+
+
 def resolve(given: Mapping[str, int], *, base: Limits, ceilings: Limits) -> Limits:
     """`base` with what was given; raises `InvalidInput` with every fault.
 
     `base` is cut to the ceilings, what was given is not. Processor time follows the wall time
     unless it is given too: a script that may take a minute may compute for a minute.
     """
-    faults = [fault for name, value in given.items() for fault in _faults(name, value, ceilings)]
-    if faults:
-        raise InvalidInput(*faults)
+    require_valid(limit_faults(given, ceilings=ceilings))
     wanted = dict(given)
     if "timeout_ms" in given and "cpu_ms" not in given:
         wanted["cpu_ms"] = min(given["timeout_ms"], ceilings.cpu_ms)

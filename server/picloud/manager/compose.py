@@ -14,6 +14,7 @@ from picloud.manager.accounts import Accounts, OwnerCreated
 from picloud.manager.apps import Apps
 from picloud.manager.clock import utc_now
 from picloud.manager.deploys import DeployLimits, Deploys
+from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
 from picloud.manager.passwords import Passwords
 from picloud.manager.source_checks import SourceChecks
@@ -21,6 +22,7 @@ from picloud.manager.tails import Hub
 from picloud.manager.urls import Urls
 from picloud.store.database import connect, make_pool
 from picloud.store.migrate import migrate
+from picloud.store.vault import KeyFile
 
 NAME = "picloud manager"
 
@@ -59,15 +61,18 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             ceilings=settings.ceilings,
         )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
+        environment = Environment(pool=pool, keys=KeyFile(settings.key_file), clock=utc_now)
         services = Services(
             pool=pool,
             accounts=accounts,
             apps=Apps(pool=pool, ids=ids, clock=utc_now),
             deploys=Deploys(pool=pool, checks=checks, ids=ids, clock=utc_now, limits=limits),
+            environment=environment,
             hub=hub,
             urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),
         )
         await checks.forget_abandoned()
+        await environment.prepare_key()
         owner = await _owner(accounts, settings)
         await stack.enter_async_context(_running(hub))
         yield Manager(services=services, owner=owner)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from picloud.domain.app import App, Permission, may, require
-from picloud.domain.failures import NotFound, require_valid
+from picloud.domain.app import App, Permission
+from picloud.domain.failures import require_valid
 from picloud.domain.ids import IdMaker
-from picloud.domain.limits import Isolation, Limits
+from picloud.domain.limits import Isolation, Limits, limit_faults, resolve
 from picloud.domain.names import script_name_faults
 from picloud.domain.script import (
     Deployment,
@@ -20,9 +21,10 @@ from picloud.domain.script import (
     source_faults,
 )
 from picloud.domain.user import Actor
+from picloud.manager.access import app_for
 from picloud.manager.clock import Clock
 from picloud.manager.source_checks import SourceChecks
-from picloud.store import apps, routing, scripts
+from picloud.store import routing, scripts
 from picloud.store.database import Pool, PoolConnection
 
 
@@ -37,12 +39,15 @@ class DeployLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What an author hands in."""
+    """What an author hands in. What it does not say of limits stays as it serves now."""
 
     app: str
     name: str
     source: str
     filename: str
+    limits: Mapping[str, int] = field(default_factory=dict)
+    isolation: Isolation | None = None
+    reset_limits: bool = False  # begin with the instance's defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,27 +84,18 @@ class Deploys:
         Raises `NotFound`, `PermissionDenied`, `InvalidInput`, `SourceRejected`, `NodeUnavailable`;
         after any of them the version that served goes on serving.
         """
-        app = await self._app(actor, upload.app)
+        app = await app_for(self._pool, actor, upload.app, Permission.SCRIPT_DEPLOY)
         require_valid(
             [
                 *script_name_faults(upload.name),
                 *filename_faults(upload.filename),
                 *source_faults(upload.source, limit=self._limits.source_bytes),
+                *limit_faults(upload.limits, ceilings=self._limits.ceilings),
             ]
         )
         info = await self._checks.check(source=upload.source, filename=upload.filename)
         async with self._pool.acquire() as db, db.transaction():
             return await self._store(db, actor, app, upload, info)
-
-    async def _app(self, actor: Actor, name: str) -> App:
-        app = None if script_name_faults(name) else await apps.find_app(self._pool, name)
-        if app is None:
-            raise NotFound(kind="app", name=name)
-        [role] = await apps.get_roles(self._pool, actor.user.id, [app.id])
-        if not may(actor, role, Permission.APP_READ):
-            raise NotFound(kind="app", name=name)
-        require(actor, role, Permission.SCRIPT_DEPLOY)
-        return app
 
     async def _store(
         self, db: PoolConnection, actor: Actor, app: App, upload: Upload, info: SourceInfo
@@ -139,6 +135,7 @@ class Deploys:
     async def _version(
         self, db: PoolConnection, actor: Actor, script: Script, upload: Upload, info: SourceInfo
     ) -> Version:
+        before = None if upload.reset_limits else await scripts.active_version(db, script)
         draft = Version(
             id=self._ids.new(),
             script_id=script.id,
@@ -148,8 +145,12 @@ class Deploys:
             entry_points=info.entry_points,
             kind=info.kind,
             runtime=info.runtime,
-            limits=self._limits.default,
-            isolation=Isolation.SANDBOX,
+            limits=resolve(
+                upload.limits,
+                base=before.limits if before else self._limits.default,
+                ceilings=self._limits.ceilings,
+            ),
+            isolation=upload.isolation or (before.isolation if before else Isolation.SANDBOX),
             created_by=actor.user.id,
             created_at=self._clock(),
         )

@@ -13,7 +13,7 @@ from strawberry.dataloader import DataLoader
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, Page, PageRequest
-from picloud.store import records, scripts
+from picloud.store import env_variables, records, scripts, secrets
 from picloud.store.database import Executor, Pool, PoolConnection
 from picloud.store.records import Feed
 
@@ -56,6 +56,12 @@ class PageReader:
         )
         self.deployments = DataLoader(
             self._batch(lambda db, ids, query: scripts.list_deployments(db, ids, query.request))
+        )
+        self.env_variables = DataLoader(
+            self._batch(lambda db, ids, query: env_variables.list_variables(db, ids, query.request))
+        )
+        self.secrets = DataLoader(
+            self._batch(lambda db, ids, query: secrets.list_secrets(db, ids, query.request))
         )
         self.invocations = DataLoader(self._live(records.INVOCATIONS, _invocations))
         self.log_records = DataLoader(self._live(records.LOG_RECORDS, _log_records))

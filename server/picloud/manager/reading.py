@@ -13,6 +13,7 @@ from strawberry.dataloader import DataLoader
 
 from picloud.domain.app import App, AppRole, Permission, may, require
 from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.environment import EnvVariable, Secret
 from picloud.domain.failures import NotFound
 from picloud.domain.invocation import Invocation
 from picloud.domain.names import script_name_faults
@@ -20,7 +21,8 @@ from picloud.domain.page import Page, PageRequest
 from picloud.domain.script import Deployment, Route, Script, Version
 from picloud.domain.user import Actor, InstanceRole, User
 from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
-from picloud.store import apps, cluster_nodes, records, scripts, users
+from picloud.store import app_settings, apps, cluster_nodes, records, scripts, users
+from picloud.store.app_settings import Egress
 from picloud.store.database import Pool
 from picloud.store.records import LogKey
 
@@ -45,6 +47,9 @@ class Reading:
         )
         self._deployments: DataLoader[UUID, Deployment | None] = DataLoader(
             lambda ids: scripts.get_deployments(pool, ids)
+        )
+        self._egress: DataLoader[UUID, Egress | None] = DataLoader(
+            lambda ids: app_settings.get_egress(pool, ids)
         )
         self._routes = DataLoader(lambda ids: scripts.get_routes(pool, ids))
         self._invocations: DataLoader[UUID, Invocation | None] = DataLoader(
@@ -125,7 +130,7 @@ class Reading:
     # What belongs to an object that has been read
 
     async def author(self, user_id: UUID | None) -> User | None:
-        """Who made a version or deployment the actor has read."""
+        """Who made or changed something the actor has read."""
         return None if user_id is None else await self._users.load(user_id)
 
     async def active_version(self, script: Script) -> Version | None:
@@ -146,6 +151,22 @@ class Reading:
     async def routes(self, script: Script) -> list[Route]:
         """The routes that lead to a script."""
         return await self._routes.load(script.id) if await self._may(script.app_id) else []
+
+    async def egress(self, app: App) -> Egress:
+        """Where the scripts of an app may connect to."""
+        await self._require(app.id, Permission.APP_READ)
+        egress = await self._egress.load(app.id)
+        if egress is None:
+            raise NotFound(kind="app", name=app.name)
+        return egress
+
+    async def env_value(self, variable: EnvVariable) -> str | None:
+        """A variable's value; None for who may know its name only."""
+        return variable.value if await self._may(variable.app_id, Permission.ENV_READ) else None
+
+    async def secret_hint(self, secret: Secret) -> str | None:
+        """How a secret's value ends; None for who may know its name only, or for short ones."""
+        return secret.hint if await self._may(secret.app_id, Permission.ENV_READ) else None
 
     # Lists
 
@@ -176,6 +197,16 @@ class Reading:
         await self._require(script.app_id, Permission.APP_READ)
         return await self._pages.deployments.load(ListQuery(script.id, request))
 
+    async def list_env_variables(self, app: App, request: PageRequest[str]) -> Page[EnvVariable]:
+        """The env variables of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.env_variables.load(ListQuery(app.id, request))
+
+    async def list_secrets(self, app: App, request: PageRequest[str]) -> Page[Secret]:
+        """What may be known of the secrets of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.secrets.load(ListQuery(app.id, request))
+
     async def list_invocations(
         self, parent: App | Script, request: PageRequest[UUID], *, live: bool
     ) -> InvocationPage:
@@ -201,8 +232,8 @@ class Reading:
 
     # Permission
 
-    async def _may(self, app_id: UUID) -> bool:
-        return may(self._actor, await self._roles.load(app_id), Permission.APP_READ)
+    async def _may(self, app_id: UUID, permission: Permission = Permission.APP_READ) -> bool:
+        return may(self._actor, await self._roles.load(app_id), permission)
 
     async def _require(self, app_id: UUID, permission: Permission) -> None:
         require(self._actor, await self._roles.load(app_id), permission)

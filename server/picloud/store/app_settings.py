@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +13,7 @@ import asyncpg
 from picloud.domain.egress import EgressMode, EgressPolicy
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
+from picloud.store.rows import get_many
 from picloud.store.vault import KeyFile, Vault, open_data_key
 
 
@@ -24,6 +27,15 @@ class AppSettings:
     egress: EgressPolicy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """An app's egress policy and who set it; never set: no time."""
+
+    policy: EgressPolicy
+    updated_by: UUID | None
+    updated_at: datetime | None
+
+
 async def load_app_settings(db: Executor, app_id: UUID, keys: KeyFile) -> AppSettings | None:
     """The settings of an app, None when it is gone; raises `VaultError` for secrets only."""
     row = await db.fetchrow(SQL["load_app_settings"], app_id)
@@ -33,12 +45,45 @@ async def load_app_settings(db: Executor, app_id: UUID, keys: KeyFile) -> AppSet
         revision=row["revision"],
         env=dict(zip(row["env_names"], row["env_values"], strict=True)),
         secrets=_open_secrets(row, app_id, keys) if row["secret_names"] else {},
-        egress=egress_of(row["egress"]),
+        egress=_policy(row["egress"]),
     )
 
 
-def egress_of(text: str) -> EgressPolicy:
-    """A policy as the database keeps it."""
+async def raise_revision(db: Executor, app_id: UUID) -> int | None:
+    """Begin a change of an app's settings: hold the app, return its new revision.
+
+    None when it is gone. Sandboxes of an older revision are retired.
+    """
+    revision: int | None = await db.fetchval(SQL["raise_revision"], app_id)
+    return revision
+
+
+async def set_egress(db: Executor, app_id: UUID, egress: Egress) -> None:
+    """Where the scripts of an app may connect to."""
+    policy = json.dumps({"mode": egress.policy.mode, "allow": egress.policy.allow})
+    await db.execute(SQL["set_egress"], app_id, policy, egress.updated_by, egress.updated_at)
+
+
+async def get_egress(db: Executor, app_ids: Sequence[UUID]) -> list[Egress | None]:
+    """The egress policies of apps in the order of the ids."""
+    return await get_many(db, "get_egress", app_ids, _egress)
+
+
+async def sealing_key(db: Executor) -> str | None:
+    """The fingerprint of the key that sealed what secrets there are, None when there are none."""
+    key_id: str | None = await db.fetchval(SQL["any_app_key"])
+    return key_id
+
+
+def _egress(row: asyncpg.Record) -> Egress:
+    return Egress(
+        policy=_policy(row["egress"]),
+        updated_by=row["egress_updated_by"],
+        updated_at=row["egress_updated_at"],
+    )
+
+
+def _policy(text: str) -> EgressPolicy:
     stored = json.loads(text)
     return EgressPolicy(EgressMode(stored["mode"]), tuple(stored["allow"]))
 

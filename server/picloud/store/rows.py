@@ -56,6 +56,11 @@ async def list_pages(
     return [cut(found[parent], request) for parent in parents]
 
 
+def without_parent(row: asyncpg.Record) -> dict[str, Any]:
+    """The columns of an item of `list_pages`, without the one that says whose it is."""
+    return {name: value for name, value in row.items() if name != "parent_id"}
+
+
 def _statement(query: str, request: PageRequest[Any]) -> str:
     return SQL[f"{query}_backwards" if request.from_end else query]
 

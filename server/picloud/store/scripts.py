@@ -74,6 +74,12 @@ async def get_versions(db: Executor, ids: Sequence[UUID]) -> list[Version | None
     return await get_many(db, "get_versions", ids, _version)
 
 
+async def active_version(db: Executor, script: Script) -> Version | None:
+    """The version that serves a script."""
+    row = await db.fetchrow(SQL["active_version"], script.active_deployment_id)
+    return None if row is None else _version(row)
+
+
 async def get_sources(db: Executor, ids: Sequence[UUID]) -> list[str | None]:
     """Sources in the order of the versions' ids."""
     return await get_many(db, "get_sources", ids, lambda row: str(row["source"]))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
+SEAL_BYTES: Final = 29  # what a seal adds to a text
 _VERSION: Final = b"\x01"  # of the format: version, nonce, ciphertext with its tag
 
 
@@ -51,8 +52,29 @@ class KeyFile:
         """A fingerprint that says which key sealed something, and nothing about the key."""
         return hashlib.sha256(b"picloud key id" + self.key).hexdigest()[:16]
 
+    def require(self, key_id: str | None) -> None:
+        """Raise `VaultError` unless this is the key that sealed something; None: nothing is."""
+        if key_id is not None and key_id != self.id:
+            raise VaultError(
+                f"the secrets were sealed with the key {key_id}, "
+                f"but {self.path} (PICLOUD_KEY_FILE) holds the key {self.id}"
+            )
+
     def ensure(self) -> None:
-        """Make the file unless it is there; of two processes at once the first one wins."""
+        """Make the file unless it is there; of two processes at once the first one wins.
+
+        Raises `VaultError`.
+        """
+        if self.path.exists():
+            return
+        try:
+            self._make()
+        except OSError as error:
+            raise VaultError(
+                f"the key of the secrets, {self.path} (PICLOUD_KEY_FILE), cannot be made: {error}"
+            ) from None
+
+    def _make(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -121,11 +143,7 @@ def new_data_key(keys: KeyFile, app_id: UUID) -> tuple[bytes, bytes]:
 
 def open_data_key(keys: KeyFile, app_id: UUID, *, key_id: str, sealed: bytes) -> bytes:
     """An app's data key; raises `VaultError` when it is another file's or was changed."""
-    if key_id != keys.id:
-        raise VaultError(
-            f"the secrets of this app were sealed with the key {key_id}, "
-            f"but {keys.path} (PICLOUD_KEY_FILE) holds the key {keys.id}"
-        )
+    keys.require(key_id)
     return _open(_cipher(keys.key), _key_context(keys, app_id), sealed, "the key of this app")
 
 

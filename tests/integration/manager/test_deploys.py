@@ -92,6 +92,43 @@ async def test_a_deploy_reaches_the_nodes_routing(
     assert node == ["hello.py"]
 
 
+async def test_limits_are_inherited_from_the_version_that_serves_until_they_are_reset(
+    demo: Client, node: list[str]
+) -> None:
+    first = await demo.deploy("demo", "hello", SOURCE)
+    defaults = {
+        **{"timeoutMs": 10_000, "cpuMs": 10_000, "memoryMb": 128},
+        **{"concurrency": 32, "ratePerSecond": 0},
+    }
+    assert (first["version"]["limits"], first["version"]["isolation"]) == (defaults, "SANDBOX")
+    asked = {"timeoutMs": 5000, "memoryMb": 256, "concurrency": 10, "ratePerSecond": 50}
+    second = await demo.deploy("demo", "hello", SOURCE, limits=asked, isolation="INVOCATION")
+    assert second["version"]["limits"] == {**asked, "cpuMs": 5000}
+    third = await demo.deploy("demo", "hello", SOURCE, limits={"memoryMb": 64})
+    assert third["version"]["limits"] == {**asked, "cpuMs": 5000, "memoryMb": 64}
+    assert third["version"]["isolation"] == "INVOCATION"
+    fourth = await demo.deploy("demo", "hello", SOURCE, resetLimits=True, limits={"concurrency": 1})
+    assert fourth["version"]["limits"] == {**defaults, "concurrency": 1}
+    assert fourth["version"]["isolation"] == "SANDBOX"
+    assert len(node) == 4
+
+
+async def test_limits_above_a_ceiling_are_refused_before_a_node_is_asked(
+    demo: Client, node: list[str]
+) -> None:
+    asked = {"timeoutMs": 300_001, "memoryMb": 8, "requestBytes": 2**31 - 1}
+    payload = await demo.deploy("demo", "hello", SOURCE, filename="/", limits=asked)
+    assert payload["__typename"] == "InvalidInputError"
+    ceiling = "exceeds this instance's ceiling of"
+    assert [(fault["field"], fault["message"]) for fault in payload["fields"][1:]] == [
+        ("limits.timeoutMs", f"timeout_ms=300001 {ceiling} 300000"),
+        ("limits.memoryMb", "memory_mb=8 is less than the least, 64"),
+        ("limits.requestBytes", f"request_bytes=2147483647 {ceiling} 10485760"),
+    ]
+    assert "limits.timeoutMs: timeout_ms=300001" in payload["message"]
+    assert node == []
+
+
 async def test_a_rejected_source_says_where_and_the_old_version_stays(
     demo: Client, node: list[str]
 ) -> None:

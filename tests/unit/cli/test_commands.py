@@ -124,6 +124,7 @@ def test_deploy_sends_the_file_and_prints_the_addresses(
             "name": "hello-there",
             "source": hello.read_text(encoding="utf-8"),
             "filename": "hello_there.py",
+            **{"limits": None, "isolation": None, "resetLimits": False},
         }
     ]
     assert "Deployed demo/hello-there, version 1 (new)." in result.stdout

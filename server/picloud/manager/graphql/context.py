@@ -13,6 +13,7 @@ from picloud.domain.user import Actor
 from picloud.manager.accounts import Accounts
 from picloud.manager.apps import Apps
 from picloud.manager.deploys import Deploys
+from picloud.manager.environment import Environment
 from picloud.manager.reading import Reading
 from picloud.manager.tails import Hub
 from picloud.manager.urls import Urls
@@ -30,6 +31,7 @@ class Services:
     accounts: Accounts
     apps: Apps
     deploys: Deploys
+    environment: Environment
     hub: Hub
     urls: Urls
 

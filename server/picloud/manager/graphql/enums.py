@@ -77,3 +77,26 @@ class IsolationLevel(Enum):
         "portable", description="Every layer that any Linux has, containers included."
     )
     WEAK = strawberry.enum_value("weak", description="A needed layer is missing.")
+
+
+@strawberry.enum(description="How long an interpreter lives.")
+class VersionIsolation(Enum):
+    """As `picloud.domain.limits.Isolation`."""
+
+    SANDBOX = strawberry.enum_value(
+        "sandbox", description="For many invocations of one version: the quickest."
+    )
+    INVOCATION = strawberry.enum_value(
+        "invocation",
+        description="It is reset to its state before the first invocation after each one, so that "
+        "nothing survives from one caller to the next.",
+    )
+
+
+@strawberry.enum(description="How far an app's scripts reach. Private networks are denied in all.")
+class EgressMode(Enum):
+    """As `picloud.domain.egress.EgressMode`."""
+
+    NONE = strawberry.enum_value("none", description="Nowhere.")
+    ALLOW_LIST = strawberry.enum_value("allow_list", description="The listed hosts and ports.")
+    INTERNET = strawberry.enum_value("internet", description="Every public address.")

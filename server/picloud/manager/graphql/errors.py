@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from picloud.domain import failures
+from picloud.store.vault import VaultError
 
 
 @strawberry.interface(
@@ -75,12 +78,22 @@ class NodeUnavailableError(Error):
     """Code `node_unavailable`."""
 
 
+@strawberry.type(
+    description="The secrets can't be sealed or opened: the key file of the instance is missing, "
+    "is another one, or a row was changed."
+)
+class SecretsUnreadableError(Error):
+    """Code `secrets_unreadable`."""
+
+
 class _InvalidInput(strawberry.ExceptionHandler[failures.InvalidInput, InvalidInputError]):
     def handle(
         self, exception: failures.InvalidInput, *, field: StrawberryField, info: Any
     ) -> InvalidInputError:
-        fields = [FieldError(field=f.field, message=f.message) for f in exception.faults]
-        return InvalidInputError(code=exception.code, message=exception.message, fields=fields)
+        faults = [replace(fault, field=to_camel_case(fault.field)) for fault in exception.faults]
+        fields = [FieldError(field=fault.field, message=fault.message) for fault in faults]
+        message = failures.InvalidInput(*faults).message
+        return InvalidInputError(code=exception.code, message=message, fields=fields)
 
 
 class _InvalidCredentials(
@@ -136,6 +149,13 @@ class _NodeUnavailable(strawberry.ExceptionHandler[failures.NodeUnavailable, Nod
         return NodeUnavailableError(code=exception.code, message=exception.message)
 
 
+class _SecretsUnreadable(strawberry.ExceptionHandler[VaultError, SecretsUnreadableError]):
+    def handle(
+        self, exception: VaultError, *, field: StrawberryField, info: Any
+    ) -> SecretsUnreadableError:
+        return SecretsUnreadableError(code=exception.code, message=exception.message)
+
+
 HANDLERS = (
     _InvalidInput(),
     _InvalidCredentials(),
@@ -144,4 +164,5 @@ HANDLERS = (
     _PermissionDenied(),
     _SourceRejected(),
     _NodeUnavailable(),
+    _SecretsUnreadable(),
 )

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import strawberry
 
+from picloud.domain import limits
 from picloud.manager.deploys import Upload
 from picloud.manager.graphql import fields
 from picloud.manager.graphql.context import Info
+from picloud.manager.graphql.enums import VersionIsolation
+from picloud.manager.graphql.environment_mutation import EnvironmentMutation
 from picloud.manager.graphql.errors import (
     InvalidCredentialsError,
     InvalidInputError,
@@ -19,6 +22,7 @@ from picloud.manager.graphql.errors import (
     PermissionDeniedError,
     SourceRejectedError,
 )
+from picloud.manager.graphql.limits import LimitsInput
 from picloud.manager.graphql.people import UserView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
 from picloud.manager.session_cookie import clear_cookie, set_cookie
@@ -78,6 +82,18 @@ class ScriptDeployInput:
     filename: str | None = strawberry.field(
         default=None, description="What tracebacks call it; `{name}.py` unless told."
     )
+    limits: LimitsInput | None = strawberry.field(
+        default=None, description="What the version may use; left out: as the one that serves."
+    )
+    isolation: VersionIsolation | None = strawberry.field(
+        default=None,
+        description="How long an interpreter lives; left out: as for the version that serves.",
+    )
+    reset_limits: bool = strawberry.field(
+        default=False,
+        description="Begin with the defaults of the instance, not with the limits and isolation "
+        "of the version that serves.",
+    )
 
 
 @strawberry.type(description="The new version serves.")
@@ -110,7 +126,7 @@ ScriptDeployPayload = Annotated[
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(EnvironmentMutation):
     """One field for each thing somebody does."""
 
     @fields.mutation(description="Log in. A browser also gets a cookie.")
@@ -162,6 +178,9 @@ class Mutation:
             name=input.name,
             source=input.source,
             filename=f"{input.name}.py" if input.filename is None else input.filename,
+            limits=input.limits.given() if input.limits else {},
+            isolation=limits.Isolation[input.isolation.name] if input.isolation else None,
+            reset_limits=input.reset_limits,
         )
         deployed = await info.context.services.deploys.deploy(info.context.require_actor(), upload)
         return ScriptDeploySuccess(

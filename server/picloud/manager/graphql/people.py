@@ -10,6 +10,7 @@ import strawberry
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.user import User
 from picloud.manager.graphql import fields
+from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.enums import InstanceRole, IsolationLevel
 from picloud.manager.graphql.nodes import Node
 
@@ -98,3 +99,9 @@ class ClusterNodeView(Node):
             for layer in found.layers
         ]
         return IsolationView(level=IsolationLevel[found.level.name], layers=layers)
+
+
+async def author_of(info: Info, user_id: UUID | None) -> UserView | None:
+    """The user behind something that has been read."""
+    user = await info.context.reading.author(user_id)
+    return UserView(user=user) if user else None

@@ -22,8 +22,11 @@ from picloud.manager.graphql.connection import (
     page_request,
 )
 from picloud.manager.graphql.context import Info
+from picloud.manager.graphql.enums import VersionIsolation
+from picloud.manager.graphql.environment import EgressView, EnvVariableView, SecretView
+from picloud.manager.graphql.limits import LimitsView
 from picloud.manager.graphql.nodes import Node
-from picloud.manager.graphql.people import UserView
+from picloud.manager.graphql.people import UserView, author_of
 from picloud.manager.graphql.records import (
     InvocationView,
     Level,
@@ -71,6 +74,39 @@ class AppView(Node):
         request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
         page = await info.context.reading.list_scripts(self.app, request)
         return connect(page, cursors.BY_NAME, key=lambda script: script.name, view=ScriptView.of)
+
+    @fields.field(description="What scripts read as `pic.env`, by name.")
+    async def env_variables(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[EnvVariableView]:
+        """A page of them."""
+        request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
+        page = await info.context.reading.list_env_variables(self.app, request)
+        return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=EnvVariableView.of)
+
+    @fields.field(description="What scripts read as `pic.secrets`, by name; never their values.")
+    async def secrets(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[SecretView]:
+        """A page of them."""
+        request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
+        page = await info.context.reading.list_secrets(self.app, request)
+        return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=SecretView.of)
+
+    @fields.field(description="Where the app's scripts may connect to.")
+    async def egress(self, info: Info) -> EgressView:
+        """The policy."""
+        return EgressView.of(await info.context.reading.egress(self.app))
 
     @fields.field(description="Finished invocations of all scripts, oldest first.")
     async def invocations(
@@ -266,12 +302,15 @@ class VersionView(Node):
         """The runtime."""
         return self.version.runtime
 
-    @fields.field(description="What one invocation may use.")
-    def limits(self) -> Limits:
+    @fields.field(description="What it may use, all limits resolved when it was deployed.")
+    def limits(self) -> LimitsView:
         """The limits."""
-        return Limits(
-            timeout_ms=self.version.limits.timeout_ms, memory_mb=self.version.limits.memory_mb
-        )
+        return LimitsView.of(self.version.limits)
+
+    @fields.field(description="How long an interpreter of it lives.")
+    def isolation(self) -> VersionIsolation:
+        """The isolation."""
+        return VersionIsolation[self.version.isolation.name]
 
     @fields.field(description="When it was deployed first.")
     def created_at(self) -> datetime:
@@ -287,14 +326,6 @@ class VersionView(Node):
     async def script(self, info: Info) -> ScriptView:
         """The script."""
         return await script_of(info, self.version.script_id)
-
-
-@strawberry.type(description="What one invocation may use.")
-class Limits:
-    """Limits of a version."""
-
-    timeout_ms: int = strawberry.field(description="Wall time in milliseconds.")
-    memory_mb: int = strawberry.field(description="Memory in megabytes.")
 
 
 @strawberry.type(
@@ -365,9 +396,3 @@ async def script_of(info: Info, script_id: UUID) -> ScriptView:
     if script is None:
         raise NotFound(kind="script")
     return ScriptView.of(script)
-
-
-async def author_of(info: Info, user_id: UUID | None) -> UserView | None:
-    """The user behind something that has been read."""
-    user = await info.context.reading.author(user_id)
-    return UserView(user=user) if user else None

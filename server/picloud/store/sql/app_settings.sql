@@ -17,3 +17,19 @@ CROSS JOIN LATERAL (
     FROM secrets WHERE app_id = app.id
 ) AS secret
 WHERE app.id = $1;
+
+-- name: raise_revision
+-- Say that an app's settings change; holds the app against other such changes until the end.
+UPDATE apps SET revision = revision + 1 WHERE id = $1 RETURNING revision;
+
+-- name: set_egress
+-- Where the scripts of an app may connect to.
+UPDATE apps SET egress = $2, egress_updated_by = $3, egress_updated_at = $4 WHERE id = $1;
+
+-- name: get_egress
+-- The egress policies of apps.
+SELECT id, egress, egress_updated_by, egress_updated_at FROM apps WHERE id = ANY ($1::uuid[]);
+
+-- name: any_app_key
+-- The key that sealed an app's key; no row when there is no secret anywhere.
+SELECT key_id FROM app_keys LIMIT 1;

@@ -14,6 +14,15 @@ SELECT version.id, version.script_id, version.number, version.source_digest, ver
        version.created_by, version.created_at
 FROM versions AS version WHERE version.id = ANY ($1::uuid[]);
 
+-- name: active_version
+-- The version of the deployment that serves.
+SELECT version.id, version.script_id, version.number, version.source_digest, version.filename,
+       version.entry_points, version.kind, version.runtime, version.limits, version.isolation,
+       version.created_by, version.created_at
+FROM deployments AS deployment
+JOIN versions AS version ON version.id = deployment.version_id
+WHERE deployment.id = $1;
+
 -- name: get_sources
 -- The sources of versions.
 SELECT id, source FROM versions WHERE id = ANY ($1::uuid[]);

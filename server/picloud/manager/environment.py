@@ -1,0 +1,157 @@
+"""What an app gives to its scripts: changing env, secrets and egress policy.
+
+A change is one transaction: it holds the app, raises its revision and tells the nodes, which
+retire the sandboxes of the revision before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from picloud.domain.app import App, Permission
+from picloud.domain.egress import EgressPolicy
+from picloud.domain.environment import (
+    EnvVariable,
+    NamedValue,
+    Secret,
+    hint_of,
+    name_faults,
+    total_faults,
+    value_faults,
+)
+from picloud.domain.failures import NotFound, require_valid
+from picloud.domain.user import Actor
+from picloud.manager.access import app_for
+from picloud.manager.clock import Clock
+from picloud.store import app_settings, env_variables, routing, secrets
+from picloud.store.app_settings import Egress
+from picloud.store.database import Pool, PoolConnection
+from picloud.store.vault import KeyFile, VaultError
+
+logger = logging.getLogger(__name__)
+
+VARIABLES = "variables"
+SECRETS = "secrets"
+NAMES = "names"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A change under way: the app is held until it ends."""
+
+    db: PoolConnection
+    revision: int
+    at: datetime
+
+
+class Environment:
+    """Env, secrets and egress policy of apps, for who may change them.
+
+    Every method raises `NotFound`, `PermissionDenied` and `InvalidInput`.
+    """
+
+    def __init__(self, *, pool: Pool, keys: KeyFile, clock: Clock) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._clock = clock
+
+    async def prepare_key(self) -> None:
+        """Make the key of the secrets at the first start; a lost one is never replaced."""
+        try:
+            if await app_settings.sealing_key(self._pool) is None:
+                self._keys.ensure()
+            self._keys.require(await app_settings.sealing_key(self._pool))
+        except VaultError as error:
+            logger.error("secrets cannot be used: %s", error)
+
+    async def set_env(self, actor: Actor, app_name: str, values: Sequence[NamedValue]) -> App:
+        """Set env variables, all of them or none."""
+        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        names = [each.name for each in values]
+        require_valid(
+            [*name_faults(names, place=VARIABLES), *value_faults(values, place=VARIABLES)]
+        )
+        async with self._changing(app) as change:
+            for each in values:
+                variable = EnvVariable(
+                    app_id=app.id,
+                    name=each.name,
+                    value=each.value,
+                    updated_by=actor.user.id,
+                    updated_at=change.at,
+                )
+                await env_variables.set_variable(change.db, variable)
+            count, size = await env_variables.measure(change.db, app.id)
+            require_valid(total_faults(place=VARIABLES, count=count, size=size))
+        return app
+
+    async def unset_env(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
+        """Forget env variables, all of them or none."""
+        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        require_valid(name_faults(names, place=NAMES))
+        async with self._changing(app) as change:
+            gone = await env_variables.unset_variables(change.db, app.id, names)
+            _require_all(names, gone, kind="env variable")
+        return app
+
+    async def set_secrets(self, actor: Actor, app_name: str, values: Sequence[NamedValue]) -> App:
+        """Set secrets, all of them or none; raises `VaultError` too."""
+        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        names = [each.name for each in values]
+        faults = value_faults(values, place=SECRETS, allow_empty=False)
+        require_valid([*name_faults(names, place=SECRETS), *faults])
+        async with self._changing(app) as change:
+            vault = await secrets.vault_of(change.db, app.id, self._keys, now=change.at)
+            for each in values:
+                secret = Secret(
+                    app_id=app.id,
+                    name=each.name,
+                    hint=hint_of(each.value),
+                    updated_by=actor.user.id,
+                    updated_at=change.at,
+                )
+                await secrets.set_secret(
+                    change.db, vault, secret, value=each.value, revision=change.revision
+                )
+            count, size = await secrets.measure(change.db, app.id)
+            require_valid(total_faults(place=SECRETS, count=count, size=size))
+        return app
+
+    async def unset_secrets(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
+        """Forget secrets, all of them or none."""
+        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        require_valid(name_faults(names, place=NAMES))
+        async with self._changing(app) as change:
+            gone = await secrets.unset_secrets(change.db, app.id, names)
+            _require_all(names, gone, kind="secret")
+        return app
+
+    async def set_egress(
+        self, actor: Actor, app_name: str, *, mode: str, allow: Sequence[str]
+    ) -> App:
+        """Say where the scripts of an app may connect to."""
+        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        policy = EgressPolicy.parse(mode, allow)
+        async with self._changing(app) as change:
+            egress = Egress(policy=policy, updated_by=actor.user.id, updated_at=change.at)
+            await app_settings.set_egress(change.db, app.id, egress)
+        return app
+
+    @contextlib.asynccontextmanager
+    async def _changing(self, app: App) -> AsyncIterator[_Change]:
+        async with self._pool.acquire() as db, db.transaction():
+            revision = await app_settings.raise_revision(db, app.id)
+            if revision is None:
+                raise NotFound(kind="app", name=app.name)
+            yield _Change(db=db, revision=revision, at=self._clock())
+            await routing.notify_routes(db)
+
+
+def _require_all(names: Sequence[str], found: set[str], *, kind: str) -> None:
+    for name in names:
+        if name not in found:
+            raise NotFound(kind=kind, name=name)

@@ -1,0 +1,52 @@
+-- name: set_secret
+-- Give a secret a value, sealed.
+INSERT INTO secrets AS secret (app_id, name, revision, sealed, hint, updated_by, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT ON CONSTRAINT secret_pkey DO UPDATE
+SET revision = excluded.revision, sealed = excluded.sealed, hint = excluded.hint,
+    updated_by = excluded.updated_by, updated_at = excluded.updated_at;
+
+-- name: unset_secrets
+-- Forget secrets; the rows are those that were there.
+DELETE FROM secrets WHERE app_id = $1 AND name = ANY ($2::text[]) RETURNING name;
+
+-- name: measure_secrets
+-- How many secrets an app has, and how many bytes they are, sealed.
+SELECT count(*) AS count, coalesce(sum(octet_length(sealed)), 0)::bigint AS size
+FROM secrets WHERE app_id = $1;
+
+-- name: find_app_key
+-- An app's sealed data key.
+SELECT key_id, sealed FROM app_keys WHERE app_id = $1;
+
+-- name: add_app_key
+-- Store an app's data key; there is never a second one.
+INSERT INTO app_keys (app_id, key_id, sealed, created_at) VALUES ($1, $2, $3, $4);
+
+-- name: list_secrets
+-- A page of the secrets of each of these apps, by name.
+SELECT parent.id AS parent_id, item.*
+FROM unnest($1::uuid[]) AS parent (id)
+CROSS JOIN LATERAL (
+    SELECT item.app_id, item.name, item.hint, item.updated_by, item.updated_at
+    FROM secrets AS item
+    WHERE item.app_id = parent.id
+      AND ($3::text IS NULL OR item.name > $3)
+      AND ($4::text IS NULL OR item.name < $4)
+    ORDER BY item.name LIMIT $2
+) AS item
+ORDER BY item.name;
+
+-- name: list_secrets_backwards
+-- The same pages, read from their end.
+SELECT parent.id AS parent_id, item.*
+FROM unnest($1::uuid[]) AS parent (id)
+CROSS JOIN LATERAL (
+    SELECT item.app_id, item.name, item.hint, item.updated_by, item.updated_at
+    FROM secrets AS item
+    WHERE item.app_id = parent.id
+      AND ($3::text IS NULL OR item.name > $3)
+      AND ($4::text IS NULL OR item.name < $4)
+    ORDER BY item.name DESC LIMIT $2
+) AS item
+ORDER BY item.name DESC;
