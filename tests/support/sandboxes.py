@@ -107,6 +107,17 @@ async def is_gone(pid: int) -> bool:
         os.close(descriptor)
 
 
+def read_proc(pid: int, name: str) -> str:
+    """What the kernel says of a process."""
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """The kernel's `status` of a process, by line."""
+    lines = read_proc(pid, "status").splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
 async def ended(process: SandboxProcess) -> tuple[str, str]:
     """How it ended, and what it said."""
     async with asyncio.timeout(PATIENCE):

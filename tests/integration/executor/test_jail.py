@@ -118,11 +118,6 @@ def state(path: Path) -> tuple[int, int, str] | None:
     return status.st_mode, status.st_mtime_ns, path.read_text()
 
 
-def proc(pid: int, name: str) -> str:
-    """What the kernel says of a process."""
-    return Path(f"/proc/{pid}/{name}").read_text()
-
-
 async def test_it_runs_and_can_use_threads(jailbreak: Jailbreak) -> None:
     assert jailbreak.outside("thread", "") == "done 42"
     assert await jailbreak.inside("thread", "") == ("exit code 0", "done 42")
@@ -268,11 +263,11 @@ async def test_it_signals_nobody(jailbreak: Jailbreak, user: int, spawner: Spawn
 async def test_the_kernel_shows_every_layer(spawner: Spawner, host: Path) -> None:
     process = await spawner.spawn(sandboxes.jail_of(host, "dist/main.js"))
     assert b"protocol" in sandboxes.first_frame(process)
-    status = dict(line.split(":\t", 1) for line in proc(process.pid, "status").splitlines())
+    status = sandboxes.status_of(process.pid)
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     for capabilities in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         assert int(status[capabilities], 16) == 0
-    limits = proc(process.pid, "limits")
+    limits = sandboxes.read_proc(process.pid, "limits")
     for name, most in (("core file size", "0"), ("file size", "0"), ("open files", "64")):
         assert re.search(rf"^Max {name} +{most} +{most} ", limits, re.MULTILINE), limits
     process.link.close()
@@ -310,7 +305,7 @@ async def test_its_environment_holds_nothing_of_ours(
     monkeypatch.setenv("PICLOUD_DATABASE_URL", sandboxes.SECRET)
     process = await spawner.spawn(sandboxes.jail_of(host, "dist/main.js"))
     sandboxes.first_frame(process)
-    environment = proc(process.pid, "environ")
+    environment = sandboxes.read_proc(process.pid, "environ")
     assert "PATH=/\0" in environment
     assert "PICLOUD" not in environment
     assert sandboxes.SECRET not in environment

@@ -7,11 +7,12 @@ import errno
 import functools
 import os
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from picloud.executor.jail import kernel, landlock, namespaces, root, seccomp
-from picloud.executor.jail.cgroups import Groups
+from picloud.executor.jail import enter, kernel, landlock, namespaces, root, seccomp
+from picloud.executor.jail.cgroups import CONTROLLERS, Groups
 from picloud.executor.jail.enter import JailError, Plan
 from picloud.executor.jail.spec import JailSpec, data_bytes, resident_bytes
 from picloud.executor.jail.syscalls import this_machine
@@ -88,9 +89,11 @@ class Premises:
     def limit(self, pid: int, memory_mb: int) -> None:
         """The script of this sandbox is known, and with it its memory; limits only shrink."""
         most = data_bytes(memory_mb)
-        with contextlib.suppress(OSError, ValueError):  # ended, or only root may for another user
-            if resource.prlimit(pid, resource.RLIMIT_DATA)[1] > most:
-                resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+        try:
+            _limit_data(pid, most)
+        except PermissionError:  # without CAP_SYS_RESOURCE a user limits only what is its own
+            if pid in self._taken:
+                _as_user(self._taken[pid], lambda: _limit_data(pid, most))
         if pid in self._grouped:
             with contextlib.suppress(OSError):
                 self.groups.limit(pid, resident_bytes(memory_mb))
@@ -114,17 +117,18 @@ class Premises:
     def layers(self, spec: JailSpec) -> dict[str, tuple[bool, str]]:
         """The layers this machine may or may not grant: whether active, and what or why not."""
         findings = self._ground_of(spec).findings
-        granted = self.namespaces
-        faults = {kind: granted.faults.get(kind, "") for kind in namespaces.KINDS}
+        faults = dict.fromkeys(namespaces.KINDS, _UNASKED)
+        if spec.namespaces:
+            faults |= dict.fromkeys(namespaces.KINDS, "") | self.namespaces.faults
         faults["mount"] = faults["mount"] or findings.mount
         found = {"private_user": (not findings.private_user, findings.private_user or self._range)}
         found["user_namespace"] = (not findings.user, findings.user)
         for kind, fault in faults.items():
             found[f"{kind}_namespace"] = (not fault, fault)
-        for controller in ("memory", "pids", "cpu"):
-            place = self.groups.found.get(controller)
-            detail = str(place) if place else self.groups.faults[controller]
-            found[f"cgroup_{controller}"] = (place is not None, detail)
+        for controller in CONTROLLERS:
+            place = self.groups.found.get(controller) if spec.cgroup else None
+            fault = self.groups.faults.get(controller, "") if spec.cgroup else _UNASKED
+            found[f"cgroup_{controller}"] = (place is not None, str(place or fault))
         return found
 
     @property
@@ -201,6 +205,23 @@ class Premises:
             except OSError as error:
                 return str(error)
         return ""
+
+
+def _limit_data(pid: int, most: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if resource.prlimit(pid, resource.RLIMIT_DATA)[1] > most:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+
+
+def _as_user(user: int, action: Callable[[], None]) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            enter.become(user)
+            action()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 
 
 @functools.lru_cache(maxsize=8)
