@@ -3,18 +3,10 @@
 import { readSync, writeSync } from "node:fs";
 
 import type { MemoryViews } from "./linear-memory.js";
-
-/** As in _picloud/host.py. */
-export interface Capabilities {
-  readonly send: (size: number) => void;
-  readonly wake: () => void;
-  readonly call_write: (size: number) => void;
-  readonly call_read: (size: number) => number;
-  readonly sleep: (milliseconds: number) => void;
-}
+import type { Capabilities } from "./realm/host.js";
 
 /** A buffer in the interpreter's memory, in bytes. */
-export interface Place {
+interface Place {
   readonly start: number;
   readonly size: number;
 }

@@ -1,32 +1,8 @@
 /** The guest as the host sees it: a few functions and some buffers in its memory. */
 
-import type { PyBufferView, PyProxy } from "pyodide/ffi";
-
-import { type Capabilities, type Place, type Wiring, makeCapabilities } from "./capabilities.js";
+import { type Wiring, makeCapabilities } from "./capabilities.js";
 import { MemoryViews } from "./linear-memory.js";
-import type { EmscriptenModule, Interpreter } from "./pyodide-internals.js";
-import { softStop } from "./soft-stop.js";
-
-/** The functions of _picloud/entry.py. */
-interface Entry extends PyProxy {
-  attach(host: Capabilities): void;
-  bind(payload: Uint8Array): void;
-  check(stream: number, source: Uint8Array): void;
-  put_body(stream: number, size: number): Buffered;
-  readonly run: (start: number, end: number) => void;
-  readonly pump: () => void;
-  readonly window: (stream: number, credit: number) => void;
-  readonly cancel: (stream: number) => void;
-  readonly tick: () => void;
-  readonly inbox: Buffered;
-  readonly outbox: PyProxy & { readonly buffer: Buffered; readonly shared: Buffered };
-  readonly calls: PyProxy & { readonly buffer: Buffered };
-  readonly deadline: PyProxy & { readonly word: Buffered };
-}
-
-interface Buffered extends PyProxy {
-  getBuffer(type?: string): PyBufferView;
-}
+import type { Port } from "./realm/host.js";
 
 /** Words of the shared block, as in _picloud/outbox.py. */
 const Word = { Filled: 0, Current: 1, Consumed: 2, Timer: 3, Status: 4 } as const;
@@ -39,56 +15,78 @@ const STEPPING = 4;
 export const BODY_ASIDE = 0x40;
 export const CANCELLED = 0x80;
 
+/** The interpreter has died: nothing in it can be trusted, or called again. */
+export class GuestDiedError extends Error {
+  override readonly name = "GuestDiedError";
+}
+
 export class Guest {
-  readonly run: (start: number, end: number) => void;
-  readonly pump: () => void;
-  readonly window: (stream: number, credit: number) => void;
-  readonly cancel: (stream: number) => void;
-  readonly tick: () => void;
   readonly inboxSize: number;
-  readonly #entry: Entry;
-  readonly #module: EmscriptenModule;
+  readonly #port: Port;
   readonly #memory: MemoryViews;
-  readonly #inbox: number;
-  readonly #outbox: number;
   readonly #shared: number;
 
-  constructor(interpreter: Interpreter, wires: Pick<Wiring, "callsFd" | "send" | "wake">) {
-    this.#module = interpreter._module;
-    this.#memory = new MemoryViews(this.#module.memory);
-    this.#entry = interpreter.pyimport("_picloud.entry") as Entry;
-    const entry = this.#entry;
-    const inbox = placeOf(entry.inbox);
-    const outbox = placeOf(entry.outbox.buffer);
-    const calls = placeOf(entry.calls.buffer);
-    this.#inbox = inbox.start;
-    this.inboxSize = inbox.size;
-    this.#outbox = outbox.start;
-    this.#shared = placeOf(entry.outbox.shared).start / 4;
-    this.run = entry.run;
-    this.pump = entry.pump;
-    this.window = entry.window;
-    this.cancel = entry.cancel;
-    this.tick = entry.tick;
-    const stop = softStop(this.#memory, placeOf(entry.deadline.word).start);
-    interpreter.setInterruptBuffer(stop as Uint8Array);
-    const host = makeCapabilities({ ...wires, memory: this.#memory, outbox, calls });
-    entry.attach(host);
+  constructor(port: Port, wires: Pick<Wiring, "callsFd" | "send" | "wake">) {
+    this.#port = port;
+    this.#memory = new MemoryViews(port.memory);
+    this.inboxSize = port.inboxSize;
+    this.#shared = port.shared / 4;
+    const host = makeCapabilities({
+      ...wires,
+      memory: this.#memory,
+      outbox: { start: port.outbox, size: port.outboxSize },
+      calls: { start: port.calls, size: port.callsSize },
+    });
+    alive(port.attach(host, () => performance.now()));
+  }
+
+  run(start: number, end: number): void {
+    alive(this.#port.run(start, end));
+  }
+
+  pump(): void {
+    alive(this.#port.pump());
+  }
+
+  window(stream: number, credit: number): void {
+    alive(this.#port.window(stream, credit));
+  }
+
+  cancel(stream: number): void {
+    alive(this.#port.cancel(stream));
+  }
+
+  tick(): void {
+    alive(this.#port.tick());
   }
 
   bind(payload: Uint8Array): void {
-    this.#entry.bind(payload);
+    this.#hand([payload]);
+    alive(this.#port.bind());
   }
 
   check(stream: number, source: Uint8Array): void {
-    this.#entry.check(stream, source);
+    this.#hand([source]);
+    alive(this.#port.check(stream));
   }
 
   /** Puts a body that came in pieces where its invocation will find it. */
-  putBody(stream: number, size: number, pieces: readonly Uint8Array[]): void {
-    const array = this.#entry.put_body(stream, size);
-    let at = placeOf(array).start;
-    array.destroy();
+  putBody(stream: number, pieces: readonly Uint8Array[]): void {
+    this.#hand(pieces);
+    alive(this.#port.putBody(stream));
+  }
+
+  /** Caps the interpreter's memory; Python sees a MemoryError beyond. */
+  limitMemory(bytes: number): void {
+    this.#port.limitMemory(bytes);
+  }
+
+  #hand(pieces: readonly Uint8Array[]): void {
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    let at = this.#port.reserve(size);
+    if (typeof at !== "number") {
+      throw new GuestDiedError(at);
+    }
     for (const piece of pieces) {
       this.#memory.bytes.set(piece, at);
       at += piece.length;
@@ -97,11 +95,11 @@ export class Guest {
 
   /** The inbox as it is now: the memory may move whenever Python runs. */
   get inbox(): Buffer {
-    return Buffer.from(this.#memory.bytes.buffer, this.#inbox, this.inboxSize);
+    return Buffer.from(this.#memory.bytes.buffer, this.#port.inbox, this.inboxSize);
   }
 
   putFrame(at: number, frame: Uint8Array): void {
-    this.#memory.bytes.set(frame, this.#inbox + at);
+    this.#memory.bytes.set(frame, this.#port.inbox + at);
   }
 
   /** What the guest has written and not sent; the caller sends it. */
@@ -110,7 +108,7 @@ export class Guest {
     const filled = words[this.#shared + Word.Filled] ?? 0;
     if (filled > 0) {
       words[this.#shared + Word.Filled] = 0;
-      send(this.#memory.bytes, this.#outbox, this.#outbox + filled);
+      send(this.#memory.bytes, this.#port.outbox, this.#port.outbox + filled);
     }
   }
 
@@ -145,26 +143,10 @@ export class Guest {
   #word(index: number): number {
     return this.#memory.words[this.#shared + index] ?? 0;
   }
-
-  /** Caps the interpreter's memory; Python sees a MemoryError beyond. */
-  limitMemory(bytes: number): void {
-    const memory = this.#module.memory;
-    const grow = memory.grow.bind(memory);
-    Object.defineProperty(memory, "grow", {
-      value: (pages: number) => {
-        if (memory.buffer.byteLength + pages * 65536 > bytes) {
-          throw new RangeError("the memory limit is reached");
-        }
-        return grow(pages);
-      },
-    });
-  }
 }
 
-/** Where a buffer of Python's lies, which stays there as long as Python keeps it. */
-function placeOf(buffered: Buffered): Place {
-  const view = buffered.getBuffer();
-  const place = { start: view.data.byteOffset, size: view.data.byteLength };
-  view.release();
-  return place;
+function alive(fault: string | undefined): void {
+  if (fault !== undefined) {
+    throw new GuestDiedError(fault);
+  }
 }

@@ -1,19 +1,15 @@
 /** The interpreter's memory as the host sees it, through views of the host's own. */
 
-/** A WebAssembly.Memory, as far as it is used here. */
-export interface LinearMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
+// Called on the memory of another realm, whose own getter a script could have replaced.
+const bufferOf = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer");
 
 /** Growing detaches the old views, so each use goes through the getters. */
 export class MemoryViews {
-  readonly #memory: LinearMemory;
+  readonly #memory: object;
   #bytes = new Uint8Array(0);
   #words = new Uint32Array(0);
-  #doubles = new Float64Array(0);
 
-  constructor(memory: LinearMemory) {
+  constructor(memory: object) {
     this.#memory = memory;
   }
 
@@ -31,17 +27,9 @@ export class MemoryViews {
     return this.#words;
   }
 
-  get doubles(): Float64Array {
-    if (this.#doubles.length === 0) {
-      this.#renew();
-    }
-    return this.#doubles;
-  }
-
   #renew(): void {
-    const buffer = this.#memory.buffer;
+    const buffer = bufferOf?.get?.call(this.#memory) as ArrayBuffer;
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Uint32Array(buffer);
-    this.#doubles = new Float64Array(buffer);
   }
 }

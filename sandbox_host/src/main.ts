@@ -1,29 +1,53 @@
-/** The sandbox host: `node <flags> dist/main.js --snapshot FILE [--fd 3] [--calls 4]`. */
+/**
+ * The sandbox host:
+ * `node <flags> dist/main.js [--snapshot FILE] [--memory-mb N] [--loader own|stock] [--fd 3] [--calls 4]`
+ */
 
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { version as runtime } from "pyodide";
 
-import { boot } from "./boot.js";
+import { type Loader, boot } from "./boot.js";
 import { describe, endOnUncaught } from "./describe.js";
 import { collectGarbage } from "./garbage.js";
+import { paths } from "./paths.js";
 import { Sandbox } from "./sandbox.js";
 
 const TIDY_AFTER_MS = 200;
+const MEGABYTE = 1024 * 1024;
 
 const started = performance.now();
 endOnUncaught(70);
 const { values } = parseArgs({
   options: {
     snapshot: { type: "string" },
+    "memory-mb": { type: "string" },
+    loader: { type: "string", default: "own" },
     fd: { type: "string", default: "3" },
     calls: { type: "string", default: "4" },
   },
 });
 
+function loaderOf(name: string): Loader {
+  if (name !== "own" && name !== "stock") {
+    throw new Error(`--loader is ${name}; possible are own and stock`);
+  }
+  return name;
+}
+
+function runtimeVersion(): string {
+  const text = readFileSync(paths.pyodidePackage, "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
 try {
-  const booted = await boot(values.snapshot ?? null);
+  const limit = values["memory-mb"];
+  const booted = await boot({
+    loader: loaderOf(values.loader),
+    snapshot: values.snapshot ?? null,
+    memoryMax: limit === undefined ? null : Number(limit) * MEGABYTE,
+  });
   const sandbox = new Sandbox(booted, Number(values.fd), Number(values.calls));
-  sandbox.hello(booted.how, performance.now() - started, runtime);
+  sandbox.hello(booted.how, performance.now() - started, runtimeVersion());
   // Not before HELLO: it takes longer than a short script, and somebody may be waiting for that.
   setTimeout(collectGarbage, TIDY_AFTER_MS).unref();
 } catch (error) {

@@ -1,14 +1,17 @@
 /**
- * Makes the memory snapshot that every sandbox starts from.
+ * Makes the memory snapshot that every sandbox starts from, with the compiled code of the realm.
  *
  * `node dist/make-snapshot.js --key` prints the key the snapshot must have;
  * `node dist/make-snapshot.js --out FILE` makes it. The file's name must hold the key.
  */
 
+import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
-import { bootFully } from "./boot.js";
 import { describe, endOnUncaught } from "./describe.js";
+import { MemoryViews } from "./linear-memory.js";
+import { nodeFlags } from "./node-flags.js";
+import { bootForSnapshot } from "./own-loader.js";
 import { writeSnapshot } from "./snapshot-file.js";
 import { snapshotKey } from "./snapshot-key.js";
 
@@ -26,10 +29,21 @@ if (values.key) {
 } else if (!values.out.includes(key)) {
   process.stderr.write(`the name of the snapshot must hold its key, ${key}\n`);
   process.exitCode = 2;
+} else if (process.execArgv.length === 0) {
+  // V8 takes back compiled code only with the flags it was compiled with.
+  const again = [...nodeFlags(), ...process.argv.slice(1)];
+  process.exitCode = spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1;
 } else {
+  await make(values.out);
+}
+
+async function make(out: string): Promise<void> {
   try {
-    const interpreter = await bootFully(true);
-    writeSnapshot(values.out, key, interpreter.makeMemorySnapshot());
+    const { loaded, realm } = await bootForSnapshot();
+    const tables = loaded.snapshotTables();
+    const { bytes } = new MemoryViews(loaded.port.memory);
+    writeSnapshot(out, { key, tables, codeCache: realm.makeCodeCache(), memory: bytes });
+    process.exit(0);
   } catch (error) {
     process.stderr.write(`the snapshot can't be made: ${describe(error)}\n`);
     process.exitCode = 1;

@@ -2,15 +2,24 @@
 
 import { join } from "node:path";
 
-const packageDir = join(import.meta.dirname, "..");
+const dist = import.meta.dirname;
+const packageDir = join(dist, "..");
+const pyodideDir = join(packageDir, "node_modules", "pyodide");
 
 export const paths = {
   packageDir,
   /** The Python side, packed by prepare-dist. */
-  guestBundle: join(import.meta.dirname, "guest.json"),
-  /** Pyodide's module, as prepare-dist leaves it. */
-  pyodideModule: join(import.meta.dirname, "pyodide.asm.mjs"),
+  guestBundle: join(dist, "guest.json"),
+  /** The realm's own modules, as the compiler leaves them, and linked with Pyodide's. */
+  realmModules: join(dist, "realm-modules"),
+  realmScript: join(dist, "realm-script.js"),
+  /** Pyodide's module for the stock loader. */
+  stockModule: join(dist, "pyodide.asm.mjs"),
   guestSource: join(packageDir, "guest", "_picloud"),
   picSource: join(packageDir, "..", "server", "pic"),
-  pyodideDir: join(packageDir, "node_modules", "pyodide"),
+  pyodideDir,
+  pyodidePackage: join(pyodideDir, "package.json"),
+  wasm: join(pyodideDir, "pyodide.asm.wasm"),
+  stdlib: join(pyodideDir, "python_stdlib.zip"),
+  nodeFlags: join(packageDir, "node-flags.json"),
 } as const;

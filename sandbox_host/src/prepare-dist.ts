@@ -1,21 +1,17 @@
 /**
  * Build step: what the host reads at run time besides its own code.
  *
- * The guest's Python files and the `pic` package go into dist/guest.json. Pyodide's module is
- * copied with one change: it makes an entry in the function table, and a WebAssembly.Global, for
- * each of its 8,800 exports in case a library wants it. Sandboxes load no libraries, so only the
- * few hundred that are asked for get one, which saves ten megabytes in every sandbox.
+ * - dist/guest.json: the guest's Python files and the `pic` package.
+ * - dist/realm-script.js: the realm's modules and Pyodide's as one classic script.
+ * - dist/pyodide.asm.mjs: Pyodide's module for the stock loader.
  */
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { collectGuestFiles } from "./guest-files.js";
 import { paths } from "./paths.js";
-
-const EVERY_EXPORT = "updateGOT(origExports);";
-const WANTED_EXPORTS =
-  "updateGOT(Object.fromEntries(Object.entries(origExports).filter(([name])=>name in GOT)));";
+import { PyodideChangedError, classicFactory, leanModule } from "./pyodide-script.js";
 
 function write(path: string, text: string): void {
   const temporary = `${path}.${String(process.pid)}.tmp`;
@@ -23,14 +19,37 @@ function write(path: string, text: string): void {
   renameSync(temporary, path);
 }
 
-function leanModule(): string {
-  const source = readFileSync(join(paths.pyodideDir, "pyodide.asm.mjs"), "utf8");
-  const parts = source.split(EVERY_EXPORT);
-  if (parts.length !== 2) {
-    throw new Error("this version of Pyodide links its exports in another way");
-  }
-  return parts.join(WANTED_EXPORTS);
+/** Links the realm's CommonJS modules; the value of the script is its `start`. */
+function realmScript(factory: string): string {
+  const modules = readdirSync(paths.realmModules)
+    .filter((name) => name.endsWith(".js"))
+    .sort()
+    .map((name) => {
+      const source = readFileSync(join(paths.realmModules, name), "utf8");
+      return `${JSON.stringify(`./${name}`)}:function(exports,require){${source}\n}`;
+    });
+  return `(function(){"use strict";
+const modules={${modules.join(",\n")}};
+const linked={};
+function link(name){
+  if(!(name in linked)){linked[name]={};modules[name](linked[name],link)}
+  return linked[name];
+}
+const factory=${factory};
+const {start}=link("./main.js");
+return (host,options,ready)=>{start(host,factory,options,ready)};
+})()`;
 }
 
-write(paths.guestBundle, JSON.stringify(collectGuestFiles()));
-write(paths.pyodideModule, leanModule());
+try {
+  const pyodide = readFileSync(join(paths.pyodideDir, "pyodide.asm.mjs"), "utf8");
+  write(paths.guestBundle, JSON.stringify(collectGuestFiles()));
+  write(paths.stockModule, leanModule(pyodide));
+  write(paths.realmScript, realmScript(classicFactory(pyodide)));
+} catch (error) {
+  if (!(error instanceof PyodideChangedError)) {
+    throw error;
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

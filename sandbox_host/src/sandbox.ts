@@ -30,7 +30,6 @@ const PLATFORM = 5;
 interface Incoming {
   readonly frame: Buffer;
   readonly pieces: Buffer[];
-  size: number;
 }
 
 export class Sandbox {
@@ -58,7 +57,7 @@ export class Sandbox {
     const wake = (): void => {
       this.#schedule();
     };
-    this.#guest = new Guest(booted.interpreter, { callsFd, send: this.#send, wake });
+    this.#guest = new Guest(booted.port, { callsFd, send: this.#send, wake });
     this.#inbox = new Inbox(this.#guest);
   }
 
@@ -114,7 +113,7 @@ export class Sandbox {
         return;
       case FrameType.Check:
         this.#enter(() => {
-          this.#guest.check(stream, new Uint8Array(payload));
+          this.#guest.check(stream, payload);
         });
         return;
       case FrameType.Retire:
@@ -135,7 +134,7 @@ export class Sandbox {
       this.#guest.limitMemory(head.memory_mb * MEGABYTE);
     }
     this.#enter(() => {
-      this.#guest.bind(new Uint8Array(payload));
+      this.#guest.bind(payload);
     });
   }
 
@@ -148,7 +147,7 @@ export class Sandbox {
     const frame = Buffer.from(buffer.subarray(start, bodyAt));
     frame.writeUInt32LE(frame.length - HEADER_SIZE, 0);
     frame.writeUInt8(BODY_ASIDE, 5);
-    this.#incoming.set(stream, { frame, pieces: [], size: 0 });
+    this.#incoming.set(stream, { frame, pieces: [] });
     this.#takeData(flags, stream, buffer.subarray(bodyAt, end));
   }
 
@@ -161,7 +160,6 @@ export class Sandbox {
       throw new ProtocolError("a body is sent without credit");
     }
     incoming.pieces.push(Buffer.from(payload));
-    incoming.size += payload.length;
     if ((flags & END) === 0) {
       if (payload.length > 0) {
         this.#sendFrame(encodeWindow(stream, payload.length));
@@ -169,7 +167,7 @@ export class Sandbox {
       return;
     }
     this.#incoming.delete(stream);
-    this.#guest.putBody(stream, incoming.size, incoming.pieces);
+    this.#guest.putBody(stream, incoming.pieces);
     this.#inbox.put(incoming.frame, 0, incoming.frame.length);
   }
 

@@ -1,35 +1,43 @@
 /**
- * The file a memory snapshot is kept in: the pages of the interpreter's memory that are not zero.
+ * The file a memory snapshot is kept in: the pages of the interpreter's memory that are not zero,
+ * and the compiled code of what runs in the realm.
  *
- * `magic | u32 length of the description | description (JSON) | segments, one after the other`
+ * `magic | u32 length of the description | description (JSON) | code | segments, one after the other`
  */
 
 import { closeSync, fsyncSync, openSync, readSync, renameSync, writeSync } from "node:fs";
 
-const MAGIC = Buffer.from("PICSNAP1");
+const MAGIC = Buffer.from("PICSNAP2");
 const PAGE = 4096;
 const HEAD_SIZE = MAGIC.length + 4;
-/** Place of the description and of the memory in what Pyodide itself makes. */
-const PYODIDE_HEADER = 48;
 
-export interface SnapshotDescription {
+interface Description {
   readonly key: string;
-  /** Pyodide's table of JavaScript objects, to be handed back to it as it is. */
-  readonly tables: unknown;
+  readonly tables: string;
+  readonly codeSize: number;
   readonly memorySize: number;
   readonly segments: readonly (readonly [offset: number, length: number])[];
+}
+
+export interface SnapshotParts {
+  readonly key: string;
+  /** Pyodide's table of JavaScript objects, as JSON: to be handed back to it as it is. */
+  readonly tables: string;
+  readonly codeCache: Buffer;
+  readonly memory: Uint8Array;
 }
 
 export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
-/** An open snapshot whose description is read; `restore` reads the rest. */
+/** An open snapshot whose description is read; the rest is read when it is asked for. */
 export class SnapshotFile {
-  readonly description: SnapshotDescription;
+  readonly #description: Description;
   readonly #fd: number;
-  readonly #dataStart: number;
+  readonly #codeStart: number;
 
+  /** Raises SnapshotError if this is no snapshot, and what `open` raises. */
   constructor(path: string) {
     this.#fd = openSync(path, "r");
     const head = this.#read(HEAD_SIZE, 0);
@@ -37,20 +45,37 @@ export class SnapshotFile {
       throw new SnapshotError("this is not a snapshot");
     }
     const size = head.readUInt32LE(MAGIC.length);
-    this.description = JSON.parse(
-      this.#read(size, HEAD_SIZE).toString("utf8"),
-    ) as SnapshotDescription;
-    this.#dataStart = HEAD_SIZE + size;
+    this.#description = JSON.parse(this.#read(size, HEAD_SIZE).toString("utf8")) as Description;
+    this.#codeStart = HEAD_SIZE + size;
   }
 
-  /** Copies the pages straight into the memory of the interpreter. */
+  get key(): string {
+    return this.#description.key;
+  }
+
+  get tables(): string {
+    return this.#description.tables;
+  }
+
+  get memorySize(): number {
+    return this.#description.memorySize;
+  }
+
+  codeCache(): Buffer {
+    return this.#read(this.#description.codeSize, this.#codeStart);
+  }
+
+  /** Copies the pages straight into the memory of the interpreter; the others are zero there. */
   restore(memory: Uint8Array): void {
-    let position = this.#dataStart;
-    for (const [offset, length] of this.description.segments) {
+    let position = this.#codeStart + this.#description.codeSize;
+    let end = 0;
+    for (const [offset, length] of this.#description.segments) {
+      clear(memory, end, offset);
       if (readSync(this.#fd, memory, offset, length, position) !== length) {
         throw new SnapshotError("the snapshot is cut short");
       }
       position += length;
+      end = offset + length;
     }
   }
 
@@ -59,7 +84,7 @@ export class SnapshotFile {
   }
 
   #read(length: number, position: number): Buffer {
-    const buffer = Buffer.alloc(length);
+    const buffer = Buffer.allocUnsafeSlow(length);
     if (readSync(this.#fd, buffer, 0, length, position) !== length) {
       throw new SnapshotError("the snapshot is cut short");
     }
@@ -67,18 +92,14 @@ export class SnapshotFile {
   }
 }
 
-/** Writes what Pyodide's makeMemorySnapshot gave, under its name only once it is complete. */
-export function writeSnapshot(path: string, key: string, snapshot: Uint8Array): void {
-  const words = new Uint32Array(snapshot.buffer, snapshot.byteOffset, PYODIDE_HEADER / 4);
-  const [, memoryStart = 0, tablesLength = 0] = words;
-  const tables = new TextDecoder().decode(
-    snapshot.subarray(PYODIDE_HEADER, PYODIDE_HEADER + tablesLength),
-  );
-  const memory = snapshot.subarray(memoryStart);
+/** Writes a snapshot, under its name only once it is complete. */
+export function writeSnapshot(path: string, parts: SnapshotParts): void {
+  const { key, tables, codeCache, memory } = parts;
   const segments = findSegments(memory);
-  const description: SnapshotDescription = {
+  const description: Description = {
     key,
-    tables: JSON.parse(tables) as unknown,
+    tables,
+    codeSize: codeCache.length,
     memorySize: memory.length,
     segments,
   };
@@ -88,7 +109,8 @@ export function writeSnapshot(path: string, key: string, snapshot: Uint8Array): 
   head.writeUInt32LE(encoded.length, MAGIC.length);
   const temporary = `${path}.${String(process.pid)}.tmp`;
   const fd = openSync(temporary, "w", 0o644);
-  for (const part of [head, encoded, ...segments.map(([o, n]) => memory.subarray(o, o + n))]) {
+  const pages = segments.map(([offset, size]) => memory.subarray(offset, offset + size));
+  for (const part of [head, encoded, codeCache, ...pages]) {
     writeAll(fd, part);
   }
   fsyncSync(fd);
@@ -119,4 +141,16 @@ function findSegments(memory: Uint8Array): (readonly [number, number])[] {
     }
   }
   return segments;
+}
+
+const ZEROS = Buffer.alloc(PAGE);
+
+/** Zeroes what is not zero; a page that was never written stays one that costs nothing. */
+function clear(memory: Uint8Array, start: number, end: number): void {
+  const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.length);
+  for (let at = start; at < end; at += PAGE) {
+    if (bytes.compare(ZEROS, 0, PAGE, at, at + PAGE) !== 0) {
+      memory.fill(0, at, at + PAGE);
+    }
+  }
 }

@@ -2,19 +2,19 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { paths } from "./paths.js";
 
 /** Raised when the format of the snapshot file or the way it is made changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 const FILES = [
-  join(paths.pyodideDir, "pyodide.asm.wasm"),
-  join(paths.pyodideDir, "pyodide.mjs"),
-  join(paths.pyodideDir, "python_stdlib.zip"),
+  paths.wasm,
+  paths.stdlib,
   paths.guestBundle,
-  paths.pyodideModule,
+  paths.realmScript,
+  paths.stockModule,
+  paths.nodeFlags,
 ];
 
 /** Reads some 14 MB; the host itself compares with the key its snapshot is named by. */

@@ -10,7 +10,6 @@ import random
 import tempfile
 import time
 import warnings
-from typing import Any
 
 from _picloud import binding, calls, deadline, failures, logs, warm
 from _picloud import run as runner
@@ -54,21 +53,37 @@ def attach(host: Host) -> None:
     asyncio._set_running_loop(None)
 
 
-def put_body(stream: int, size: int) -> bytearray:
-    """Room for the body of an invocation that came in several frames."""
-    bodies[stream] = bytearray(size)
-    return bodies[stream]
+class _Reserved:
+    """The payload that the host is about to hand over."""
+
+    payload = bytearray()
 
 
-def check(stream: int, source: Any) -> None:
+def reserve(size: int) -> bytearray:
+    """Room that the host fills, for the payload of what it calls next."""
+    _Reserved.payload = bytearray(size)
+    return _Reserved.payload
+
+
+def _taken() -> bytearray:
+    payload, _Reserved.payload = _Reserved.payload, bytearray()
+    return payload
+
+
+def put_body(stream: int) -> None:
+    """The body of an invocation that came in several frames is there."""
+    bodies[stream] = _taken()
+
+
+def check(stream: int) -> None:
     """Answer CHECK."""
-    answer = check_source(source.to_bytes())
+    answer = check_source(bytes(_taken()))
     outbox.frame(CHECKED, END, stream, json.dumps(answer).encode())
 
 
-def bind(payload: Any) -> None:
+def bind() -> None:
     """Answer BIND: load the script, or say why it can't be loaded."""
-    data = payload.to_bytes()
+    data = bytes(_taken())
     size = int.from_bytes(data[:4], "little")
     head = json.loads(data[4 : 4 + size])
     Limits.answer_bytes = head.get("answer_bytes") or Limits.answer_bytes

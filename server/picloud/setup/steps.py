@@ -97,7 +97,11 @@ def checkout_steps(root: Path) -> list[Step]:
     host, playground = root / "sandbox_host", root / "playground"
     return [
         npm_packages(host, "sandbox host"),
-        npm_build(host, "sandbox host", ("tsconfig.json", "src", "guest", "../server/pic")),
+        npm_build(
+            host,
+            "sandbox host",
+            ("tsconfig.json", "tsconfig.realm.json", "src", "guest", "../server/pic"),
+        ),
         npm_packages(playground, "playground"),
         npm_build(playground, "playground", ("src", "build.mjs", "tsconfig.json")),
     ]

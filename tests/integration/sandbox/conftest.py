@@ -16,12 +16,13 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A memory snapshot of the sandbox host as it is now, compiled first if need be."""
     newest = max(
         path.stat().st_mtime
-        for pattern in ("sandbox_host/src/*.ts", "sandbox_host/guest/*/*.py", "server/pic/*.py")
+        for pattern in ("sandbox_host/src/**/*.ts", "sandbox_host/guest/*/*.py", "server/pic/*.py")
         for path in HOST_DIR.parent.glob(pattern)
     )
     bundle = HOST_DIR / "dist" / "guest.json"
     if not bundle.exists() or bundle.stat().st_mtime < newest:
         run_node("node_modules/typescript/bin/tsc", "-p", ".")
+        run_node("node_modules/typescript/bin/tsc", "-p", "tsconfig.realm.json")
         run_node("dist/prepare-dist.js")
     key = run_node("dist/make-snapshot.js", "--key").strip()
     path = tmp_path_factory.mktemp("snapshot") / f"{key}.snap"
