@@ -60,6 +60,8 @@ PROGRAMS: Final = ("machine", "network")
 class SelfTestError(SpawnError):
     """The self-test could not be carried out."""
 
+    code = "self_test_failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
