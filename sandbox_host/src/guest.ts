@@ -70,6 +70,12 @@ export class Guest {
     alive(this.#port.check(stream));
   }
 
+  /** A part of the result of an asynchronous call. */
+  result(call: number, flags: number, payload: Uint8Array): void {
+    this.#hand([payload]);
+    alive(this.#port.result(call, flags));
+  }
+
   /** Puts a body that came in pieces where its invocation will find it. */
   putBody(stream: number, pieces: readonly Uint8Array[]): void {
     this.#hand(pieces);

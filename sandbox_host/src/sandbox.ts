@@ -116,6 +116,11 @@ export class Sandbox {
           this.#guest.check(stream, payload);
         });
         return;
+      case FrameType.Result:
+        this.#enter(() => {
+          this.#guest.result(stream, flags, new Uint8Array(payload));
+        });
+        return;
       case FrameType.Retire:
         this.#retiring = true;
         return;

@@ -11,7 +11,7 @@ import tempfile
 import time
 import warnings
 
-from _picloud import binding, calls, deadline, failures, logs, warm
+from _picloud import binding, calls, deadline, failures, http_clients, logs, warm
 from _picloud import run as runner
 from _picloud.check import check as check_source
 from _picloud.host import Host
@@ -37,6 +37,7 @@ def prepare() -> None:
     warnings.simplefilter("default")
     asyncio._set_running_loop(None)
     asyncio.events._set_event_loop_policy(Policy())
+    http_clients.install()
     warm.warm()
 
 
@@ -44,6 +45,7 @@ def attach(host: Host) -> None:
     """The host is there: make this interpreter differ from all others of the same snapshot."""
     outbox.send = host.send
     runner.loop.wake = host.wake
+    calls.attach(host)
     deadline.Sleeping.block = host.sleep
     random.seed()
     tempfile._name_sequence = None  # type: ignore[attr-defined]  # it has its own random state
@@ -73,6 +75,13 @@ def _taken() -> bytearray:
 def put_body(stream: int) -> None:
     """The body of an invocation that came in several frames is there."""
     bodies[stream] = _taken()
+
+
+def result(number: int, flags: int) -> None:
+    """A part of the result of an asynchronous call is there."""
+    runner.enter()
+    calls.result(number, flags, bytes(_taken()))
+    runner.leave()
 
 
 def check(stream: int) -> None:

@@ -75,5 +75,6 @@ export interface Port {
   readonly bind: () => string | undefined;
   readonly check: (stream: number) => string | undefined;
   readonly putBody: (stream: number) => string | undefined;
+  readonly result: (call: number, flags: number) => string | undefined;
   readonly limitMemory: (bytes: number) => void;
 }

@@ -17,7 +17,7 @@ export function openPort(interpreter: Interpreter): Port {
   const outbox = placeOf(entry.outbox.buffer);
   const calls = placeOf(entry.calls.buffer);
   const word = placeOf(entry.deadline.word).start;
-  const { run, pump, window, cancel, tick, reserve, bind, check, put_body } = entry;
+  const { run, pump, window, cancel, tick, reserve, bind, check, put_body, result } = entry;
   return {
     memory: module.memory,
     inbox: inbox.start,
@@ -48,6 +48,7 @@ export function openPort(interpreter: Interpreter): Port {
     bind: guarded(bind),
     check: guarded(check),
     putBody: guarded(put_body),
+    result: guarded(result),
     limitMemory: limiterOf(module),
   };
 }
