@@ -1,8 +1,8 @@
 """The HTTP clients that scripts know, taught to ask the node: a sandbox has no network.
 
 Each is changed right after its own import, so that a script pays for those it uses only.
-`http.client` carries `urllib.request` and whatever else is built on it; `urllib3` (and `requests`)
-bring a backend for Emscripten whose two functions are replaced; `httpx` has transports.
+`http.client` carries `urllib.request` and whatever else is built on it, `urllib3` carries
+`requests`, and `httpx` has transports.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from _picloud import http_httpx, http_pyodide
 from _picloud.calls import CallError
 from _picloud.fetching import Answer, Request
+from _picloud.http_wire import Wire
 from pic.fetch import REDIRECTS, FetchError, FetchRequest, FetchResponse
 from pic.fetch import install as install_transport
 from pic.multi import Headers
-
-TIMEOUTS = ("timeout", "connect_timeout")
 
 
 def install() -> None:
@@ -59,8 +59,6 @@ def _response(answer: Answer) -> FetchResponse:
 
 
 def _patch_http_client(module: Any) -> None:
-    from _picloud.http_wire import Wire
-
     def connect(connection: Any) -> None:
         scheme = "https" if isinstance(connection, module.HTTPSConnection) else "http"
         # a tunnel leads through a proxy, of which there is none: the node goes there itself
@@ -87,56 +85,34 @@ def _patch_urllib_request(module: Any) -> None:
     handler.redirect_request = redirect_request
 
 
-def _patch_pyodide_http(module: Any) -> None:
-    from _picloud import http_pyodide
-
-    http_pyodide.patch(module)
-
-
 def _patch_urllib3(module: Any) -> None:
-    """Its backend for Emscripten would use the XMLHttpRequest of a browser."""
-    from urllib3.contrib.emscripten.response import (  # type: ignore[import-not-found]
-        EmscriptenResponse,
-    )
+    """Its own connections are `http.client`'s, with sockets of their own making."""
 
-    def send_request(request: Any) -> Any:
-        headers = [(str(name), str(value)) for name, value in request.headers.items()]
-        body = request.body or b""
-        if isinstance(body, str):
-            body = body.encode()
-        timeout = request.timeout or None
-        try:
-            answer = Request(request.method, request.url, headers, bytes(body), timeout=timeout)
-            got = answer.send()
-        except CallError as error:
-            kind = module._TimeoutError if error.code in TIMEOUTS else module._RequestError
-            raise kind(error.message, request=request) from None
-        return EmscriptenResponse(
-            status_code=got.status, headers=dict(_joined(got)), body=got.body, request=request
-        )
+    def new_conn(connection: Any) -> Wire:
+        return Wire("http", connection.host, connection.port, connection.timeout, eager=False)
 
-    module.send_request = send_request
-    module.send_streaming_request = send_request
+    def connect(connection: Any) -> None:
+        host, port = connection.host, connection.port
+        connection.sock = Wire("https", host, port, connection.timeout, eager=False)
+        connection.is_verified = True  # by the node, which always does
+
+    module.HTTPConnection._new_conn = new_conn
+    module.HTTPConnection.is_connected = property(lambda self: self.sock is not None)
+    module.HTTPSConnection.connect = connect
 
 
-def _joined(answer: Answer) -> list[tuple[str, str]]:
-    """Headers with one value each, as a mapping needs them."""
-    headers = Headers(answer.headers)
-    return [(name, headers[name]) for name in headers]
-
-
-def _patch_httpx(module: Any) -> None:
-    from _picloud import http_httpx
-
-    http_httpx.patch(module)
+def _patch_urllib3_emscripten(module: Any) -> None:
+    """Without it urllib3 would look for a browser, which knows nothing of cookies either."""
+    module.inject_into_urllib3 = lambda: None
 
 
 _PATCHES: dict[str, Callable[[Any], None]] = {
     "http.client": _patch_http_client,
     "urllib.request": _patch_urllib_request,
-    "pyodide.http": _patch_pyodide_http,
-    "urllib3.contrib.emscripten.connection": _patch_urllib3,
-    "httpx._transports.default": _patch_httpx,
+    "pyodide.http": http_pyodide.patch,
+    "urllib3.connection": _patch_urllib3,
+    "urllib3.contrib.emscripten": _patch_urllib3_emscripten,
+    "httpx._transports.default": http_httpx.patch,
 }
 
 

@@ -12,25 +12,40 @@ _FRAMING = ("content-length", "transfer-encoding", "connection")
 
 
 class Wire:
-    """Collects what is sent; whoever reads gets the answer to it."""
+    """Collects a request, sends it, and gives the answer to whoever reads.
 
-    def __init__(self, scheme: str, host: str, port: int, timeout: object) -> None:
+    An eager one sends a request as soon as it is whole; another when its answer is wanted, for
+    clients that set the timeout of their reading in between.
+    """
+
+    def __init__(
+        self, scheme: str, host: str, port: int, timeout: object, *, eager: bool = True
+    ) -> None:
         shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._origin = f"{scheme}://{shown}:{port}"
+        self._eager = eager
         self._sent = bytearray()
+        self._answer = b""
         self.settimeout(timeout)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Take a part of the request."""
+        """Take a part of the request. Raises OSError, as `makefile`, if that sends it."""
         self._sent += data
+        if self._eager and _is_whole(self._sent):
+            self._send()
 
     def makefile(self, mode: str = "rb", buffering: int | None = None) -> io.BytesIO:
-        """Send the request; the answer as a server would write it. Raises OSError."""
+        """The answer as a server would write it. Raises OSError when there is none."""
+        if self._sent:
+            self._send()
+        return io.BytesIO(self._answer)
+
+    def _send(self) -> None:
         sent, self._sent = bytes(self._sent), bytearray()
+        request = _parsed(sent, self._origin)
+        request.timeout = self._timeout
         try:
-            request = _parsed(sent, self._origin)
-            request.timeout = self._timeout
-            return io.BytesIO(_written(request.send()))
+            self._answer = _written(request.send())
         except CallError as error:
             kind = TimeoutError if "timeout" in error.code else ConnectionError
             raise kind(f"{error.code}: {error.message}") from None
@@ -47,6 +62,19 @@ class Wire:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+def _is_whole(sent: bytearray) -> bool:
+    head, ended, body = sent.partition(b"\r\n\r\n")
+    if not ended:
+        return False
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"content-length":
+            return len(body) >= int(value)
+        if name == b"transfer-encoding" and b"chunked" in value:
+            return body.endswith(b"0\r\n\r\n")
+    return True
 
 
 def _parsed(sent: bytes, origin: str) -> Request:

@@ -58,6 +58,27 @@ def python_packages(root: Path, requirements: str) -> Step:
     )
 
 
+def guest_packages(root: Path) -> Step:
+    """The HTTP clients that tests mount into sandboxes: pure Python, only unpacked."""
+    lock = root / "requirements" / "test-guest.txt"
+    target = root / ".picloud" / "test-guest"
+
+    def make(commands: Commands) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        options = ["--require-hashes", "--no-deps", "--no-compile", "--disable-pip-version-check"]
+        pure = ["--only-binary=:all:", "--platform", "any", "--target", str(target)]
+        python = [sys.executable, "-I", "-m", "pip", "install"]
+        commands.run([*python, *options, *pure, "-r", str(lock)])
+
+    return Step(
+        name="test-guest",
+        title="Python packages for sandboxes of the tests",
+        inputs=Inputs(files=(lock,)),
+        outputs=(target,),
+        make=make,
+    )
+
+
 def npm_packages(project: Path, title: str) -> Step:
     """The locked npm packages of one project."""
     lock = project / "package-lock.json"
