@@ -27,8 +27,14 @@ mutation ($name: String!) {
   appCreate(input: {name: $name}) { __typename ... on Error { code message } }
 }"""
 DEPLOY: Final = """
-mutation ($app: String!, $name: String!, $source: String!, $filename: String!) {
-  scriptDeploy(input: {app: $app, name: $name, source: $source, filename: $filename}) {
+mutation (
+  $app: String!, $name: String!, $source: String!, $filename: String!, $X
+) {
+  scriptDeploy(
+    input: {
+      app: $app, name: $name, source: $source, filename: $filename, isolation: $isolation
+    }
+  ) {
     __typename
     ... on Error { code message }
   }
@@ -67,10 +73,10 @@ class Api:
     def create_app(self, name: str) -> None:
         self._mutate("appCreate", APP, name=name)
 
-    def deploy(self, app: str, name: str, source: str) -> None:
+    def deploy(self, app: str, name: str, source: str, *, isolation: str = "SANDBOX") -> None:
         """A new version serves from now on."""
-        filename = f"{name}.py"
-        self._mutate("scriptDeploy", DEPLOY, app=app, name=name, source=source, filename=filename)
+        given = {"source": source, "filename": f"{name}.py", "isolation": isolation}
+        self._mutate("scriptDeploy", DEPLOY, app=app, name=name, **given)
 
     def was_cold(self, app: str, name: str) -> bool | None:
         """Whether a script's latest invocation found an empty pool; None before its record is

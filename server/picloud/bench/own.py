@@ -11,7 +11,7 @@ from typing import Final
 from picloud.bench import client, procfs, stats
 from picloud.bench.client import Connection
 from picloud.bench.handlers import HANDLERS
-from picloud.bench.platform import APP, Platform, source
+from picloud.bench.platform import APP, FRESH_APP, Platform, source
 from picloud.bench.promises import PROMISES
 from picloud.bench.results import Row, Sample
 from picloud.bench.server import HOST
@@ -147,6 +147,18 @@ def log(platform: Platform, count: int) -> Row:
     times = times[1:]  # the first one waited for its sandbox
     note = f"p95 {stats.percentile(times, 0.95):.0f} ms over {count} records"
     return row("log", stats.percentile(times, 0.5), note, times)
+
+
+def fresh(platform: Platform, bench: Bench) -> tuple[list[Row], list[Sample]]:
+    """Requests per second when each is given an interpreter as it was before the first."""
+    platform.api.create_app(FRESH_APP)
+    platform.api.deploy(FRESH_APP, "hello", source("hello"), isolation="INVOCATION")
+    samples = bench.rounds((platform.fresh_server(),), ("hello",))
+    if not samples:
+        raise NotMeasuredError("; ".join(bench.faults.values()))
+    rates = [sample.value for sample in samples]
+    note = f"{len(rates)} rounds, {min(rates):.0f} to {max(rates):.0f}"
+    return [row("fresh", stats.median(rates), note, rates)], samples
 
 
 def caddy(platform: Platform, bench: Bench) -> tuple[list[Row], list[Sample]]:

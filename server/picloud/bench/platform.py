@@ -18,6 +18,7 @@ from picloud.bench.rivals import PROGRAMS
 from picloud.bench.server import HOST, Child, NotStartedError, Server, free_port, wait_until_open
 
 APP: Final = "bench"
+FRESH_APP: Final = "bench-fresh"
 EMAIL: Final = "bench@localhost"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _READY: Final = 600.0  # seconds: the first start of a fresh checkout sets everything up
@@ -93,6 +94,13 @@ class Platform:
         if self._child is None:
             raise NotStartedError("the platform does not run")
         return Server("picloud", self.node_port, f"/x/{APP}", self._child)
+
+    def fresh_server(self) -> Server:
+        """The app whose scripts have `isolation: invocation`."""
+        if self._child is None:
+            raise NotStartedError("the platform does not run")
+        name = "picloud, isolation: invocation"
+        return Server(name, self.node_port, f"/x/{FRESH_APP}", self._child)
 
     def through_caddy(self) -> Server:
         """The same through Caddy."""

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 
 FORMAT: Final = 1
 
+Direction = Literal["at least", "at most"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -34,7 +36,7 @@ class Promise:
     group: str
     what: str
     limit: float | None
-    direction: Literal["at least", "at most"]
+    direction: Direction
     unit: str
     shown: str
     """How the contract says it; empty for a row that is only for comparison."""

@@ -160,14 +160,15 @@ class Run:
     def _own(self, bench: Bench, platform: Platform) -> None:
         """The rows of PiCloud alone. Those that restart it come last."""
         few, many = (5, 1) if self._quick else (20, 2)
-        self._guard(("caddy",), lambda: self._caddy(bench, platform))
+        self._guard(("caddy",), lambda: self._sampled(own.caddy(platform, bench)))
         self._guard(("first",), lambda: [own.first(platform, few)])
         self._guard(("deploy",), lambda: [own.deploy(platform, few)])
         self._guard(("log",), lambda: [own.log(platform, few)])
+        self._guard(("fresh",), lambda: self._sampled(own.fresh(platform, bench)))
         self._guard(("cold", "memory"), lambda: own.cold(platform, many))
 
-    def _caddy(self, bench: Bench, platform: Platform) -> list[Row]:
-        rows, samples = own.caddy(platform, bench)
+    def _sampled(self, measured: tuple[list[Row], list[Sample]]) -> list[Row]:
+        rows, samples = measured
         self._samples += samples
         return rows
 
