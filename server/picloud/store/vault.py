@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 SEAL_BYTES: Final = 29  # what a seal adds to a text
+# Messages reach callers of scripts: the place of the file is the operator's (`picloud config`).
+_FILE: Final = "the key file (PICLOUD_KEY_FILE)"
 _VERSION: Final = b"\x01"  # of the format: version, nonce, ciphertext with its tag
 
 
@@ -56,8 +58,7 @@ class KeyFile:
         """Raise `VaultError` unless this is the key that sealed something; None: nothing is."""
         if key_id is not None and key_id != self.id:
             raise VaultError(
-                f"the secrets were sealed with the key {key_id}, "
-                f"but {self.path} (PICLOUD_KEY_FILE) holds the key {self.id}"
+                f"the secrets were sealed with the key {key_id}, but {_FILE} holds {self.id}"
             )
 
     def ensure(self) -> None:
@@ -70,9 +71,7 @@ class KeyFile:
         try:
             self._make()
         except OSError as error:
-            raise VaultError(
-                f"the key of the secrets, {self.path} (PICLOUD_KEY_FILE), cannot be made: {error}"
-            ) from None
+            raise VaultError(f"{_FILE} cannot be made: {error.strerror}") from error
 
     def _make(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,25 +91,19 @@ class KeyFile:
     def _read(self) -> bytes:
         try:
             mode = self.path.stat().st_mode
-            text = self.path.read_text("ascii").strip()
-            key = bytes.fromhex(text)
-        except FileNotFoundError:
+            key = bytes.fromhex(self.path.read_text("ascii"))
+        except FileNotFoundError as error:
             raise VaultError(
-                f"the key of the secrets is missing: {self.path} (PICLOUD_KEY_FILE); "
-                "every manager and node needs a copy of the same file"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise VaultError(
-                f"the key of the secrets, {self.path} (PICLOUD_KEY_FILE), cannot be read: {error}"
-            ) from None
+                f"{_FILE} is missing; every manager and node needs a copy of the same one"
+            ) from error
+        except OSError as error:
+            raise VaultError(f"{_FILE} cannot be read: {error.strerror}") from error
+        except ValueError:
+            raise VaultError(f"{_FILE} holds no hexadecimal digits") from None
         if len(key) != KEY_BYTES:
-            raise VaultError(
-                f"{self.path} (PICLOUD_KEY_FILE) must hold {KEY_BYTES} bytes in hexadecimal digits"
-            )
+            raise VaultError(f"{_FILE} holds {len(key)} bytes, not {KEY_BYTES}")
         if mode & 0o077:
-            raise VaultError(
-                f"others than its owner may use {self.path} (PICLOUD_KEY_FILE): chmod 600 it"
-            )
+            raise VaultError(f"others than its owner may use {_FILE}: chmod 600 it")
         return key
 
 

@@ -25,9 +25,19 @@ def failure(typename: str, code: str, message: str, **more: Any) -> dict[str, An
     return {"__typename": typename, "code": code, "message": message, **more}
 
 
+LIMITS = {
+    **{"timeoutMs": 10_000, "cpuMs": 10_000, "memoryMb": 128, "requestBytes": 10_485_760},
+    **{"responseBytes": 10_485_760, "headerBytes": 32_768, "logBytes": 262_144},
+    **{"logLineBytes": 65_536, "concurrency": 32, "sandboxes": 0, "ratePerSecond": 0},
+    **{"openResponses": 64, "streamIdleMs": 30_000},
+}
+
+
 def version(number: int) -> dict[str, Any]:
     return {
         "number": number,
+        "limits": LIMITS,
+        "isolation": "SANDBOX",
         "filename": "hello.py",
         "kind": "SYNC",
         "entryPoints": ["handler"],
@@ -218,7 +228,7 @@ def test_unreadable_files_are_named(pic: Pic, tmp_path: Path) -> None:
 
 def test_scripts_are_listed(pic: Pic, platform: FakePlatform) -> None:
     nodes: list[dict[str, Any]] = [
-        {"name": "hello", "createdAt": STAMP, "activeVersion": {"number": 3, "createdAt": STAMP}},
+        {"name": "hello", "createdAt": STAMP, "activeVersion": version(3)},
         {"name": "idle", "createdAt": STAMP, "activeVersion": None},
     ]
     platform.answers["app"] = {"scripts": connection(*nodes)}
@@ -236,6 +246,60 @@ def test_versions_mark_the_one_that_serves(pic: Pic, platform: FakePlatform) -> 
     assert " 0123456789ab " in lines[1]
     document = json.loads(pic("versions", "demo/hello", "--json").stdout)
     assert [entry["active"] for entry in document] == [True, False]
+    assert document[0]["limits"] == LIMITS
+
+
+def test_versions_show_the_limits_that_are_unusual(pic: Pic, platform: FakePlatform) -> None:
+    tight = version(2) | {"limits": LIMITS | {"timeoutMs": 500}, "isolation": "INVOCATION"}
+    listed = connection(version(1), tight)
+    platform.answers["script"] = {"activeVersion": None, "versions": listed}
+    lines = pic("versions", "demo/hello").stdout.splitlines()
+    assert lines[1].endswith("  -")
+    assert lines[2].endswith("  timeout_ms=500 isolation=invocation")
+
+
+def test_deploy_sends_limits_however_they_are_written(
+    pic: Pic, platform: FakePlatform, hello: Path
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def deploy(info: object, input: dict[str, Any]) -> dict[str, Any]:
+        seen.append(input)
+        return deployed()
+
+    platform.answers["scriptDeploy"] = deploy
+    written = "--timeout 1.5s --memory 256MB --concurrency 10 --rate 50 --isolation invocation"
+    more = "--limit log_bytes=1MiB --limit cpu_ms=2m --limit sandboxes=3 --reset-limits"
+    result = pic("deploy", str(hello), "--app", "demo", *written.split(), *more.split())
+    assert result.exit_code == 0, result.stderr
+    [sent] = seen
+    assert (sent["isolation"], sent["resetLimits"]) == ("INVOCATION", True)
+    assert {name: value for name, value in sent["limits"].items() if value is not None} == {
+        **{"timeoutMs": 1500, "memoryMb": 256, "concurrency": 10, "ratePerSecond": 50},
+        **{"logBytes": 1_048_576, "cpuMs": 120_000, "sandboxes": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--timeout", "5"],
+        ["--memory", "much"],
+        ["--limit", "timeout_ms"],
+        ["--limit", "speed=1"],
+        ["--limit", "log_bytes=1 parsec"],
+        ["--limit", "sandboxes=x"],
+        ["--limit", "cpu_ms=1", "--limit", "cpu_ms=2"],
+        ["--limit", "timeout_ms=1", "--timeout", "5s"],
+        ["--isolation", "none"],
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_wrong_usage(
+    pic: Pic, platform: FakePlatform, hello: Path, arguments: list[str]
+) -> None:
+    result = pic("deploy", str(hello), "--app", "demo", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert platform.requests == []
 
 
 def run(**more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import operations, output, suggestions
+from picloud.cli.pic import limits, operations, output, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import success
 from picloud.cli.pic.errors import CliError
@@ -21,24 +21,48 @@ from picloud.cli.pic.state import State
     "--app", required=True, shell_complete=suggestions.apps, help="The app the script belongs to."
 )
 @click.option("--name", help="The script's name; else the file's, with - for _.")
+@limits.options
 @output.json_option
 @click.pass_obj
-def deploy(state: State, file: Path, app: str, name: str | None, as_json: bool) -> None:
+def deploy(
+    state: State,
+    /,
+    file: Path,
+    app: str,
+    name: str | None,
+    isolation: str | None,
+    reset_limits: bool,
+    as_json: bool,
+    **asked: Any,
+) -> None:
     """Deploy FILE as a script of an app.
 
     The first deployment creates the script, each later one a new version. A source that is
-    rejected changes nothing: the running version stays.
+    rejected changes nothing: the running version stays. Limits that are not given stay as they
+    are for the running version.
     """
     script = name or file.stem.replace("_", "-").lower()
     source = _read(file)
     client = state.client()
-    variables = {"app": app, "name": script, "source": source, "filename": file.name}
-    payload = client.execute(operations.SCRIPT_DEPLOY, variables)["scriptDeploy"]
+    upload = {
+        "app": app,
+        "name": script,
+        "source": source,
+        "filename": file.name,
+        "limits": limits.given(**asked),
+        "isolation": isolation.upper() if isolation else None,
+        "resetLimits": reset_limits,
+    }
+    payload = client.execute(operations.SCRIPT_DEPLOY, {"input": upload})["scriptDeploy"]
     if payload["__typename"] == "SourceRejectedError":
         raise _rejected(file, payload)
     done = success(payload, "ScriptDeploySuccess", hint=_hint(payload, app))
-    path_url = path_form(client.url, app, script)
-    host_url = host_form(client.url, app, script)
+    _print(client.url, app, script, done, as_json=as_json)
+
+
+def _print(server: str, app: str, script: str, done: Any, *, as_json: bool) -> None:
+    path_url = path_form(server, app, script)
+    host_url = host_form(server, app, script)
     if as_json:
         output.print_json(
             {

@@ -19,6 +19,7 @@ CLI_CODES: Final[dict[str, int]] = {
     "credentials_unreadable": FAILED,
     "endpoint_failed": FAILED,
     "file_unreadable": FAILED,
+    "input_unreadable": FAILED,
     "not_a_platform": UNREACHABLE,
     "not_logged_in": NOT_ALLOWED,
     "platform_too_old": FAILED,

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
+_LIMITS = """
+isolation limits {
+  timeoutMs cpuMs memoryMb requestBytes responseBytes headerBytes logBytes logLineBytes
+  concurrency sandboxes ratePerSecond openResponses streamIdleMs
+}
+"""
+_BY = "updatedAt updatedBy { email }"
+
 SESSION_CREATE: Final = """
 mutation SessionCreate($email: String!, $password: String!) {
   sessionCreate(input: { email: $email, password: $password }) {
@@ -45,44 +53,123 @@ query Apps($after: String) {
 }
 """
 
-SCRIPTS: Final = """
-query Scripts($app: String!, $after: String) {
-  app(name: $app) {
-    scripts(first: 100, after: $after) {
-      edges { node { name createdAt activeVersion { number createdAt } } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-}
+SCRIPTS: Final = f"""
+query Scripts($app: String!, $after: String) {{
+  app(name: $app) {{
+    scripts(first: 100, after: $after) {{
+      edges {{ node {{ name createdAt activeVersion {{ number createdAt {_LIMITS} }} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
 """
 
-VERSIONS: Final = """
-query Versions($app: String!, $script: String!, $last: Int!) {
-  script(app: $app, name: $script) {
-    activeVersion { number }
-    versions(last: $last) {
-      edges {
-        node { number filename kind entryPoints runtime digest createdAt createdBy { email } }
-      }
-    }
-  }
-}
+VERSIONS: Final = f"""
+query Versions($app: String!, $script: String!, $last: Int!) {{
+  script(app: $app, name: $script) {{
+    activeVersion {{ number }}
+    versions(last: $last) {{
+      edges {{
+        node {{
+          number filename kind entryPoints runtime digest createdAt createdBy {{ email }} {_LIMITS}
+        }}
+      }}
+    }}
+  }}
+}}
 """
 
-SCRIPT_DEPLOY: Final = """
-mutation ScriptDeploy($app: String!, $name: String!, $source: String!, $filename: String!) {
-  scriptDeploy(input: { app: $app, name: $name, source: $source, filename: $filename }) {
+SCRIPT_DEPLOY: Final = f"""
+mutation ScriptDeploy($input: ScriptDeployInput!) {{
+  scriptDeploy(input: $input) {{
     __typename
-    ... on ScriptDeploySuccess {
+    ... on ScriptDeploySuccess {{
       created
-      script { name }
-      version { number kind entryPoints createdAt }
-    }
+      script {{ name }}
+      version {{ number kind entryPoints createdAt {_LIMITS} }}
+    }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on SourceRejectedError {{ line column text }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+ENV_VARIABLES: Final = f"""
+query EnvVariables($app: String!, $after: String) {{
+  app(name: $app) {{
+    envVariables(first: 100, after: $after) {{
+      edges {{ node {{ name value {_BY} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+ENV_SET: Final = """
+mutation EnvSet($app: String!, $variables: [NamedValueInput!]!) {
+  envSet(input: { app: $app, variables: $variables }) {
+    __typename
     ... on InvalidInputError { fields { field message } }
-    ... on SourceRejectedError { line column text }
     ... on Error { code message }
   }
 }
+"""
+
+ENV_UNSET: Final = """
+mutation EnvUnset($app: String!, $names: [String!]!) {
+  envUnset(input: { app: $app, names: $names }) {
+    __typename
+    ... on InvalidInputError { fields { field message } }
+    ... on Error { code message }
+  }
+}
+"""
+
+SECRETS: Final = f"""
+query Secrets($app: String!, $after: String) {{
+  app(name: $app) {{
+    secrets(first: 100, after: $after) {{
+      edges {{ node {{ name hint {_BY} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+SECRET_SET: Final = """
+mutation SecretSet($app: String!, $secrets: [NamedValueInput!]!) {
+  secretSet(input: { app: $app, secrets: $secrets }) {
+    __typename
+    ... on InvalidInputError { fields { field message } }
+    ... on Error { code message }
+  }
+}
+"""
+
+SECRET_UNSET: Final = """
+mutation SecretUnset($app: String!, $names: [String!]!) {
+  secretUnset(input: { app: $app, names: $names }) {
+    __typename
+    ... on InvalidInputError { fields { field message } }
+    ... on Error { code message }
+  }
+}
+"""
+
+EGRESS: Final = f"""
+query Egress($app: String!) {{ app(name: $app) {{ egress {{ mode allow {_BY} }} }} }}
+"""
+
+EGRESS_SET: Final = f"""
+mutation EgressSet($app: String!, $mode: EgressMode!, $allow: [String!]!) {{
+  appEgressSet(input: {{ app: $app, mode: $mode, allow: $allow }}) {{
+    __typename
+    ... on AppEgressSetSuccess {{ app {{ egress {{ mode allow {_BY} }} }} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
 """
 
 INVOCATIONS: Final = """

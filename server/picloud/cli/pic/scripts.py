@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import operations, output, paging, suggestions
+from picloud.cli.pic import limits, operations, output, paging, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import Client
 from picloud.cli.pic.errors import CliError
@@ -99,7 +99,7 @@ def versions(state: State, script: tuple[str, str], count: int, as_json: bool) -
         output.print_json([version | {"active": version["number"] == active} for version in listed])
         return
     output.table(
-        ["", "VERSION", "FILE", "KIND", "DIGEST", "BY", "CREATED"],
+        ["", "VERSION", "FILE", "KIND", "DIGEST", "BY", "CREATED", "LIMITS"],
         [
             [
                 "*" if version["number"] == active else "",
@@ -109,6 +109,7 @@ def versions(state: State, script: tuple[str, str], count: int, as_json: bool) -
                 version["digest"].removeprefix("sha256:")[:12],
                 (version["createdBy"] or {}).get("email", "-"),
                 output.local_time(version["createdAt"]),
+                limits.unusual(version),
             ]
             for version in listed
         ],

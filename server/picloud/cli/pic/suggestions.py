@@ -1,4 +1,4 @@
-"""What the shell offers on Tab: names of apps and scripts, asked of the platform.
+"""What the shell offers on Tab: names of apps and of what is in them, asked of the platform.
 
 A platform that does not answer offers nothing; it is never an error.
 """
@@ -37,6 +37,29 @@ def scripts(context: click.Context, parameter: click.Parameter, incomplete: str)
         return [f"{app}/{name}" for name in _scripts(state, app) if name.startswith(beginning)]
     except (CliError, click.BadParameter):
         return []
+
+
+def env_variables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The env variables of `--app` that begin so."""
+    return _named(context, operations.ENV_VARIABLES, "envVariables", incomplete)
+
+
+def secrets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The secrets of `--app` that begin so."""
+    return _named(context, operations.SECRETS, "secrets", incomplete)
+
+
+def _named(context: click.Context, operation: str, name: str, beginning: str) -> list[str]:
+    app = context.params.get("app")
+    if not app:
+        return []
+    try:
+        client = _state(context).client(seconds=_SECONDS)
+        found = client.execute(operation, {"app": app, "after": None})["app"]
+    except (CliError, click.BadParameter):
+        return []
+    names = [edge["node"]["name"] for edge in found[name]["edges"]] if found else []
+    return [each for each in names if each.startswith(beginning)]
 
 
 def _state(context: click.Context) -> State:

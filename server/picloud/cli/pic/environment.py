@@ -1,0 +1,239 @@
+"""`pic env`, `pic secrets`, `pic egress`: what an app gives to its scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from picloud.cli.pic import operations, output, paging, suggestions
+from picloud.cli.pic.client import Client, success
+from picloud.cli.pic.errors import CliError
+from picloud.cli.pic.scripts import no_such_app
+from picloud.cli.pic.state import State
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def app_option(function: F) -> F:
+    """Give a command `--app`."""
+    return click.option("--app", required=True, shell_complete=suggestions.apps, help="The app.")(
+        function
+    )
+
+
+@click.group()
+def env() -> None:
+    """Set and list what scripts read as pic.env."""
+
+
+@env.command("list")
+@app_option
+@output.json_option
+@click.pass_obj
+def list_env(state: State, app: str, as_json: bool) -> None:
+    """List the env variables of an app; values are shown to operators and above."""
+    found = _all(state.client(), operations.ENV_VARIABLES, app, "envVariables")
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        click.echo(f"No env variables yet. Set one:  pic env set NAME=VALUE --app {app}")
+    else:
+        output.table(
+            ["NAME", "VALUE", "BY", "SET"],
+            [[each["name"], _one_line(each["value"]), *_who_and_when(each)] for each in found],
+        )
+
+
+@env.command("set")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
+@app_option
+@output.json_option
+@click.pass_obj
+def set_env(state: State, pairs: tuple[str, ...], app: str, as_json: bool) -> None:
+    """Set env variables, all of them or none; sandboxes are replaced within 5 seconds.
+
+    Arguments are seen by every user of this machine: use `pic secrets` for what is secret.
+    """
+    variables = [_pair(text) for text in pairs]
+    answer = state.client().execute(operations.ENV_SET, {"app": app, "variables": variables})
+    success(answer["envSet"], "EnvSetSuccess", hint=_hint(answer["envSet"]))
+    _told(app, "Set", "set", [each["name"] for each in variables], as_json)
+
+
+@env.command("unset")
+@click.argument("names", nargs=-1, required=True, shell_complete=suggestions.env_variables)
+@app_option
+@output.json_option
+@click.pass_obj
+def unset_env(state: State, names: tuple[str, ...], app: str, as_json: bool) -> None:
+    """Forget env variables, all of them or none."""
+    answer = state.client().execute(operations.ENV_UNSET, {"app": app, "names": names})
+    hint = f"See what there is:  pic env list --app {app}"
+    success(answer["envUnset"], "EnvUnsetSuccess", hint=hint)
+    _told(app, "Forgot", "unset", names, as_json)
+
+
+@click.group()
+def secrets() -> None:
+    """Set and list what scripts read as pic.secrets."""
+
+
+@secrets.command("list")
+@app_option
+@output.json_option
+@click.pass_obj
+def list_secrets(state: State, app: str, as_json: bool) -> None:
+    """List the secrets of an app. Their values are never shown again."""
+    found = _all(state.client(), operations.SECRETS, app, "secrets")
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        click.echo(f"No secrets yet. Set one:  pic secrets set NAME --app {app}")
+    else:
+        output.table(
+            ["NAME", "ENDS WITH", "BY", "SET"],
+            [[each["name"], _one_line(each["hint"]), *_who_and_when(each)] for each in found],
+        )
+
+
+@secrets.command("set")
+@click.argument("name")
+@app_option
+@output.json_option
+@click.pass_obj
+def set_secret(state: State, name: str, app: str, as_json: bool) -> None:
+    """Set the secret NAME; its value is asked for, or read from standard input.
+
+    One newline at the end of the input is not part of the value. Sandboxes are replaced within 5
+    seconds.
+    """
+    if "=" in name:
+        raise click.UsageError("Give only the name: arguments are seen by every user.")
+    secret = {"name": name, "value": _secret_value(name)}
+    answer = state.client().execute(operations.SECRET_SET, {"app": app, "secrets": [secret]})
+    success(answer["secretSet"], "SecretSetSuccess", hint=_hint(answer["secretSet"]))
+    _told(app, "Set", "set", [name], as_json)
+
+
+@secrets.command("unset")
+@click.argument("names", nargs=-1, required=True, shell_complete=suggestions.secrets)
+@app_option
+@output.json_option
+@click.pass_obj
+def unset_secrets(state: State, names: tuple[str, ...], app: str, as_json: bool) -> None:
+    """Forget secrets, all of them or none."""
+    answer = state.client().execute(operations.SECRET_UNSET, {"app": app, "names": names})
+    hint = f"See what there is:  pic secrets list --app {app}"
+    success(answer["secretUnset"], "SecretUnsetSuccess", hint=hint)
+    _told(app, "Forgot", "unset", names, as_json)
+
+
+@click.group()
+def egress() -> None:
+    """Say where the scripts of an app may connect to."""
+
+
+@egress.command("show")
+@app_option
+@output.json_option
+@click.pass_obj
+def show_egress(state: State, app: str, as_json: bool) -> None:
+    """Show the egress policy of an app."""
+    found = state.client().execute(operations.EGRESS, {"app": app})["app"]
+    if found is None:
+        raise no_such_app(app)
+    _show_policy(found["egress"], as_json)
+
+
+@egress.command("set")
+@app_option
+@click.option(
+    "--mode",
+    required=True,
+    type=click.Choice(["none", "allow_list", "internet"]),
+    help="none: nowhere; allow_list: what --allow names; internet: every public address.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="A host, *.domain, and a port unless 80 and 443 are meant; may be repeated.",
+)
+@output.json_option
+@click.pass_obj
+def set_egress(state: State, app: str, mode: str, allow: tuple[str, ...], as_json: bool) -> None:
+    """Replace the egress policy of an app; it holds within 5 seconds.
+
+    Private networks and the platform's own addresses are denied in every mode.
+    """
+    if allow and mode != "allow_list":
+        raise click.UsageError("--allow goes with --mode allow_list.")
+    variables = {"app": app, "mode": mode.upper(), "allow": allow}
+    answer = state.client().execute(operations.EGRESS_SET, variables)["appEgressSet"]
+    _show_policy(success(answer, "AppEgressSetSuccess")["app"]["egress"], as_json)
+
+
+def _all(client: Client, operation: str, app: str, name: str) -> list[Any]:
+    def page(after: str | None) -> Any:
+        found = client.execute(operation, {"app": app, "after": after})["app"]
+        if found is None:
+            raise no_such_app(app)
+        return found[name]
+
+    return list(paging.nodes(page))
+
+
+def _pair(text: str) -> dict[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"{text!r} is not of the form NAME=VALUE.")
+    return {"name": name, "value": value}
+
+
+def _secret_value(name: str) -> str:
+    if sys.stdin.isatty():
+        answer: str = click.prompt(f"Value of {name}", hide_input=True, err=True)
+        return answer
+    try:
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as exc:
+        raise CliError(
+            "input_unreadable",
+            f"The value is not UTF-8 text (byte {exc.start}).",
+            hint="Encode it first, for example with base64.",
+        ) from exc
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _hint(payload: Any) -> str | None:
+    if payload.get("code") == "secrets_unreadable":
+        return "Only the operator can mend it:  picloud config  says where the key file belongs."
+    return None
+
+
+def _told(app: str, said: str, key: str, names: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        output.print_json({"app": app, key: list(names)})
+    else:
+        click.echo(f"{said} {', '.join(names)} of {app}; sandboxes are replaced within 5 s.")
+
+
+def _show_policy(policy: Any, as_json: bool) -> None:
+    if as_json:
+        output.print_json(policy)
+        return
+    click.echo(policy["mode"].lower())
+    for host in policy["allow"]:
+        click.echo(f"  {output.escape(host)}")
+
+
+def _one_line(value: str | None) -> str:
+    """A value in a cell of a table."""
+    return "-" if value is None else output.escape(value).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _who_and_when(each: Any) -> list[str]:
+    return [(each["updatedBy"] or {}).get("email", "-"), output.local_time(each["updatedAt"])]
