@@ -40,7 +40,6 @@ class Groups:
         """Find and make them; what cannot be made is in `faults`, by controller."""
         self.found: dict[str, Path] = {}
         self.faults: dict[str, str] = {}
-        self._name = f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}"
         mounts = tuple(mounted() if mounts is None else mounts)
         for mount in sorted(mounts, key=lambda mount: -mount.version):
             self._make(mount)
@@ -98,8 +97,8 @@ class Groups:
             return
         try:
             base, wanted = _delegated(mount, wanted) if mount.version == 2 else (mount.own, wanted)
-            _sweep(base)
-            group = base / self._name
+            sweep(base)
+            group = base / name_of(os.getpid())
             group.mkdir(exist_ok=True)
             if mount.version == 2:
                 _enable(group, wanted)
@@ -134,13 +133,18 @@ def mounted() -> Iterator[Mount]:
         named = frozenset(options.split(",")) & set(CONTROLLERS)
         if kind == "cgroup2" and "" in own:
             available = _words(Path(place, "cgroup.controllers"))
-            yield Mount(2, frozenset(available), Path(place), _below(Path(place), root, own[""]))
+            yield Mount(2, frozenset(available), Path(place), below(Path(place), root, own[""]))
         elif kind == "cgroup" and named:
             group = own[min(named)]
-            yield Mount(1, named, Path(place), _below(Path(place), root, group))
+            yield Mount(1, named, Path(place), below(Path(place), root, group))
 
 
-def _below(place: Path, root: str, own: str) -> Path:
+def name_of(spawner: int) -> str:
+    """The group of a spawner: a name that no other process has or will have."""
+    return f"{_PREFIX}{spawner}-{_started(spawner)}"
+
+
+def below(place: Path, root: str, own: str) -> Path:
     """Where our group is, as seen from a mount that may show a part of the hierarchy only."""
     return place / os.path.relpath(own, root) if Path(own).is_relative_to(root) else place
 
@@ -148,10 +152,10 @@ def _below(place: Path, root: str, own: str) -> Path:
 def _delegated(mount: Mount, wanted: list[str]) -> tuple[Path, list[str]]:
     """A version 2 group below which we may make others, and the controllers it can give them."""
     candidates = [mount.own.parent] if mount.own != mount.place else []
-    if _is_delegated(mount.own):
-        _vacate(mount.own)
+    if is_delegated(mount.own):
+        vacate(mount.own)
         candidates.insert(0, mount.own)
-    elif not candidates or not _is_delegated(candidates[0]):
+    elif not candidates or not is_delegated(candidates[0]):
         # nothing is meant for us: root takes the top, like container engines, others have none
         candidates = [mount.place] if os.geteuid() == 0 else candidates
     fault = OSError("no group is delegated to this user")
@@ -167,7 +171,7 @@ def _delegated(mount: Mount, wanted: list[str]) -> tuple[Path, list[str]]:
     raise fault
 
 
-def _is_delegated(group: Path) -> bool:
+def is_delegated(group: Path) -> bool:
     """Whether systemd says that what lies below this group is its service's own business."""
     try:
         return os.getxattr(group, "user.delegate") == b"1"
@@ -175,7 +179,7 @@ def _is_delegated(group: Path) -> bool:
         return False
 
 
-def _vacate(group: Path) -> None:
+def vacate(group: Path) -> None:
     """Move all processes of a group into one below it: only an empty group can have controllers."""
     leaf = group / "platform"
     leaf.mkdir(exist_ok=True)
@@ -194,7 +198,7 @@ def _enable(group: Path, names: list[str]) -> None:
         (group / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in missing))
 
 
-def _sweep(base: Path) -> None:
+def sweep(base: Path) -> None:
     """Remove what spawners that have died left behind."""
     for group in base.glob(f"{_PREFIX}*-*"):
         pid, _, started = group.name.removeprefix(_PREFIX).partition("-")
