@@ -14,7 +14,7 @@ from pathlib import Path
 
 from picloud import assets
 from picloud.config import Settings
-from picloud.domain.isolation import Isolation, IsolationLevel
+from picloud.domain.isolation import IsolationLevel, NodeIsolation
 from picloud.executor.isolation import HINTS, REQUIRED, isolation_report
 from picloud.executor.runtime import Runtime, RuntimeMissingError
 from picloud.executor.sandbox_process import Spawner
@@ -125,7 +125,7 @@ def _isolation(settings: Settings) -> Iterator[Finding]:
         )
 
 
-async def _try_isolation(settings: Settings) -> Isolation:
+async def _try_isolation(settings: Settings) -> NodeIsolation:
     runtime = Runtime.find(
         sandbox_host=assets.sandbox_host(),
         snapshot=settings.snapshot or snapshot.existing(settings.cache_dir),

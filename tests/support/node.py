@@ -21,6 +21,7 @@ from picloud.domain.limits import Isolation, Limits
 from picloud.store.database import Pool
 
 SERVER = Path(__file__).parents[2] / "server"
+NODE = "picloud.orchestrator"
 START_SECONDS = 30.0
 IDS = IdMaker()
 
@@ -112,9 +113,16 @@ class NodeProcess:
 
 @asynccontextmanager
 async def running_node(
-    pool: Pool, database_url: str, snapshot: Path, settings: Mapping[str, str] | None = None
+    pool: Pool,
+    database_url: str,
+    snapshot: Path,
+    settings: Mapping[str, str] | None = None,
+    before: str = "",
 ) -> AsyncIterator[NodeProcess]:
-    """Start a node, wait until it is ready, stop it by SIGTERM at the end."""
+    """Start a node, wait until it is ready, stop it by SIGTERM at the end.
+
+    `before` is Python code that its process runs first.
+    """
     with tempfile.TemporaryDirectory(prefix="pic node ") as directory:
         socket = Path(directory) / "n.sock"
         environment = {
@@ -130,8 +138,8 @@ async def running_node(
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "picloud.orchestrator",
+                "-c",
+                f"{before}import runpy; runpy.run_module({NODE!r}, run_name='__main__')",
                 env=environment,
                 stderr=output,
                 stdout=output,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picloud.domain.isolation import Isolation
+from picloud.domain.isolation import NodeIsolation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,4 +17,4 @@ class ClusterNode:
     number: int
     name: str
     started_at: datetime
-    isolation: Isolation
+    isolation: NodeIsolation

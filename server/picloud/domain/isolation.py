@@ -26,7 +26,7 @@ class IsolationLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Isolation:
+class NodeIsolation:
     """All layers of a node's jail and what they amount to."""
 
     level: IsolationLevel
@@ -37,7 +37,7 @@ class Isolation:
         return {"level": self.level.value, "layers": [asdict(layer) for layer in self.layers]}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Isolation:
+    def from_json(cls, value: Mapping[str, Any]) -> NodeIsolation:
         """The value of `as_json`; a node that has not told anything yet counts as weak."""
         layers = tuple(IsolationLayer(**layer) for layer in value.get("layers", ()))
         return cls(IsolationLevel(value.get("level", IsolationLevel.WEAK.value)), layers)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from picloud.domain.isolation import Isolation, IsolationLayer, IsolationLevel
+from picloud.domain.isolation import IsolationLayer, IsolationLevel, NodeIsolation
 from picloud.errors import PlatformError
 from picloud.executor import self_test
 from picloud.executor.jail.spec import JailSpec
@@ -47,7 +47,7 @@ class IsolationError(PlatformError):
     code = "isolation_missing"
 
 
-def judge(layers: tuple[IsolationLayer, ...]) -> Isolation:
+def judge(layers: tuple[IsolationLayer, ...]) -> NodeIsolation:
     """What these layers amount to."""
     active = {layer.name for layer in layers if layer.active}
     if not active.issuperset(REQUIRED):
@@ -56,15 +56,15 @@ def judge(layers: tuple[IsolationLayer, ...]) -> Isolation:
         level = IsolationLevel.FULL
     else:
         level = IsolationLevel.PORTABLE
-    return Isolation(level, layers)
+    return NodeIsolation(level, layers)
 
 
-def missing(isolation: Isolation) -> list[IsolationLayer]:
+def missing(isolation: NodeIsolation) -> list[IsolationLayer]:
     """Layers without which the node refuses to serve."""
     return [layer for layer in isolation.layers if layer.name in REQUIRED and not layer.active]
 
 
-def require(isolation: Isolation, *, allow_weak: bool) -> None:
+def require(isolation: NodeIsolation, *, allow_weak: bool) -> None:
     """Raise IsolationError if it is weak and that is not allowed."""
     if isolation.level is IsolationLevel.WEAK and not allow_weak:
         faults = "; ".join(f"{layer.name}: {layer.detail}" for layer in missing(isolation))
@@ -74,7 +74,7 @@ def require(isolation: Isolation, *, allow_weak: bool) -> None:
         )
 
 
-async def isolation_report(jail: JailSpec, spawner: Spawner) -> Isolation:
+async def isolation_report(jail: JailSpec, spawner: Spawner) -> NodeIsolation:
     """Try every layer of this jail, and the whole of it from inside. Takes some 100 ms."""
     jail = replace(jail, allow_weak=True)  # to see what is left where a layer is missing
     found, tested = await asyncio.gather(_layers(jail, spawner), _self_test(jail, spawner))

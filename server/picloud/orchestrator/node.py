@@ -12,7 +12,7 @@ from uuid import UUID
 
 from picloud import assets
 from picloud.domain.ids import IdMaker
-from picloud.domain.isolation import Isolation, IsolationLevel
+from picloud.domain.isolation import IsolationLevel, NodeIsolation
 from picloud.errors import PlatformError
 from picloud.executor.isolation import IsolationError, isolation_report, require
 from picloud.executor.pool import PoolLimits, SandboxPool
@@ -114,7 +114,7 @@ class Node:
             writer.close()
             await asyncio.wait([writing, booting])
 
-    async def _isolation(self, runtime: Runtime, spawner: Spawner) -> Isolation:
+    async def _isolation(self, runtime: Runtime, spawner: Spawner) -> NodeIsolation:
         """Try the jail. Raises IsolationError when it does not hold and that is not allowed."""
         isolation = await isolation_report(runtime.jail(), spawner)
         try:
@@ -143,7 +143,7 @@ class Node:
         can_run = self._has_booted or self._settings.blank_sandboxes == 0
         return can_run and feed.synced.is_set() and not self._stopping
 
-    async def _register(self, isolation: Isolation) -> int:
+    async def _register(self, isolation: NodeIsolation) -> int:
         """Take our number, waiting for PostgreSQL and the manager's migrations."""
         node_id = _node_id(self._settings.data_dir)
         for attempt in range(_PATIENCE):

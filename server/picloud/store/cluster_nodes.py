@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from picloud.domain.cluster_node import ClusterNode
-from picloud.domain.isolation import Isolation
+from picloud.domain.isolation import NodeIsolation
 from picloud.domain.page import Page, PageRequest
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
@@ -26,7 +26,7 @@ async def register(
     id: UUID,
     name: str,
     started_at: datetime,
-    isolation: Isolation,
+    isolation: NodeIsolation,
 ) -> int:
     """A node starts; returns its number: the one it has, else the next free one."""
     for _ in range(_TRIES - 1):
@@ -54,7 +54,7 @@ async def try_presence(db: Executor, lock: int, number: int) -> bool:
 
 
 async def _register(
-    db: Executor, id: UUID, name: str, started_at: datetime, isolation: Isolation
+    db: Executor, id: UUID, name: str, started_at: datetime, isolation: NodeIsolation
 ) -> int:
     number: int = await db.fetchval(
         SQL["register_cluster_node"], id, name, started_at, json.dumps(isolation.as_json())
@@ -68,5 +68,5 @@ def _node(row: asyncpg.Record) -> ClusterNode:
         number=row["number"],
         name=row["name"],
         started_at=row["started_at"],
-        isolation=Isolation.from_json(json.loads(row["isolation"])),
+        isolation=NodeIsolation.from_json(json.loads(row["isolation"])),
     )

@@ -16,7 +16,7 @@ from picloud.executor import self_test
 from picloud.executor.isolation import REQUIRED, SELF_TEST, isolation_report
 from picloud.executor.jail.spec import JailSpec
 from picloud.executor.runtime import node_binary
-from picloud.executor.sandbox_process import Spawner
+from picloud.executor.sandbox_process import Spawner, SpawnError
 from support import container, sandboxes
 
 ALL_BREACHES = {
@@ -33,7 +33,7 @@ def jail(host: Path) -> JailSpec:
 
 @pytest.fixture
 async def contained(user: int) -> AsyncIterator[Spawner]:
-    spawner = container.spawner_in_container(user)
+    spawner = container.spawner_under(container.container(), user)
     yield spawner
     await spawner.close()
 
@@ -121,3 +121,18 @@ async def test_in_a_default_container_sandboxes_start_and_end(
         assert (await processes[2].exited).signal is not None
     for process in processes:
         process.link.close()
+
+
+async def test_without_landlock_it_is_weak_and_nothing_starts(jail: JailSpec, user: int) -> None:
+    spawner = container.spawner_under(container.old_kernel(), user)
+    try:
+        found = await isolation_report(jail, spawner)
+        assert found.level is IsolationLevel.WEAK
+        assert "not implemented" in by_name(found.layers)["landlock"].detail
+        with pytest.raises(SpawnError, match="Landlock is missing on this kernel"):
+            await spawner.spawn(jail)
+        process = await spawner.spawn(replace(jail, allow_weak=True))
+        assert b"protocol" in sandboxes.first_frame(process)
+        process.link.close()
+    finally:
+        await spawner.close()

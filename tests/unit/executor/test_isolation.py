@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.domain.isolation import Isolation, IsolationLayer, IsolationLevel
+from picloud.domain.isolation import IsolationLayer, IsolationLevel, NodeIsolation
 from picloud.executor.isolation import HINTS, REQUIRED, SELF_TEST, IsolationError, judge, require
 
 NAMESPACES = [f"{kind}_namespace" for kind in ("mount", "pid", "network", "ipc", "uts")]
 
 
-def isolation(*names: str, lost: str = "") -> Isolation:
+def isolation(*names: str, lost: str = "") -> NodeIsolation:
     layers = (IsolationLayer(name, name != lost, "why") for name in names)
     return judge(tuple(layers))
 
@@ -56,8 +56,8 @@ def test_every_layer_but_the_self_test_has_a_hint() -> None:
 
 def test_an_isolation_survives_the_way_through_the_database() -> None:
     found = isolation(*REQUIRED, lost="seccomp")
-    assert Isolation.from_json(found.as_json()) == found
+    assert NodeIsolation.from_json(found.as_json()) == found
 
 
 def test_a_node_that_has_told_nothing_counts_as_weak() -> None:
-    assert Isolation.from_json({}) == Isolation(IsolationLevel.WEAK, ())
+    assert NodeIsolation.from_json({}) == NodeIsolation(IsolationLevel.WEAK, ())

@@ -57,8 +57,8 @@ class IsolationLayerView:
     detail: str = strawberry.field(description="Which variant, or why not; may be empty.")
 
 
-@strawberry.type(name="Isolation", description="How far scripts are kept apart on one machine.")
-class IsolationView:
+@strawberry.type(name="NodeIsolation", description="How far scripts are kept apart on one machine.")
+class NodeIsolationView:
     """A level and the layers it follows from."""
 
     level: IsolationLevel = strawberry.field(description="What the layers amount to.")
@@ -91,14 +91,14 @@ class ClusterNodeView(Node):
         return self.cluster_node.started_at
 
     @fields.field(description="How far scripts are kept apart there.")
-    def isolation(self) -> IsolationView:
+    def isolation(self) -> NodeIsolationView:
         """As the node found at its last start."""
         found = self.cluster_node.isolation
         layers = [
             IsolationLayerView(name=layer.name, active=layer.active, detail=layer.detail)
             for layer in found.layers
         ]
-        return IsolationView(level=IsolationLevel[found.level.name], layers=layers)
+        return NodeIsolationView(level=IsolationLevel[found.level.name], layers=layers)
 
 
 async def author_of(info: Info, user_id: UUID | None) -> UserView | None:
