@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 
 import { describe, endOnUncaught } from "./describe.js";
 import { MemoryViews } from "./linear-memory.js";
-import { nodeFlags } from "./node-flags.js";
+import { flagsOfV8 } from "./node-flags.js";
 import { bootForSnapshot } from "./own-loader.js";
 import { writeSnapshot } from "./snapshot-file.js";
 import { snapshotKey } from "./snapshot-key.js";
@@ -31,7 +31,7 @@ if (values.key) {
   process.exitCode = 2;
 } else if (process.execArgv.length === 0) {
   // V8 takes back compiled code only with the flags it was compiled with.
-  const again = [...nodeFlags(), ...process.argv.slice(1)];
+  const again = [...flagsOfV8(), ...process.argv.slice(1)];
   process.exitCode = spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1;
 } else {
   await make(values.out);

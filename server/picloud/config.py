@@ -263,6 +263,10 @@ class Settings:
         default=None,
         metadata=_about("the memory snapshot sandboxes boot from; unset: a full boot", values.path),
     )
+    loader: str = field(
+        default="own",
+        metadata=_about("how Pyodide is booted: own, or stock should that fail", values.loader),
+    )
     allow_weak_isolation: bool = field(
         default=False,
         metadata=_about("start though an isolation layer is missing", values.boolean),

@@ -103,6 +103,12 @@ def size(low: int, high: int) -> Parser:
     return parse
 
 
+def loader(value: str) -> str:
+    if value.strip() not in ("own", "stock"):
+        raise ValueError(f"must be own or stock, not {value!r}")
+    return value.strip()
+
+
 def database_url(value: str) -> Secret:
     if urlsplit(value.strip()).scheme not in ("postgresql", "postgres"):
         raise ValueError("must be an address such as postgresql://user:password@host:5432/name")

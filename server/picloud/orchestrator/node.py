@@ -66,6 +66,7 @@ class Node:
             snapshot=settings.snapshot,
             allow_weak_isolation=settings.allow_weak_isolation,
             max_memory_mb=settings.max_memory_mb,
+            loader=settings.loader,
         )
         spawner = Spawner()
         isolation = await self._isolation(runtime, spawner)
