@@ -43,7 +43,11 @@ _STATUS_OF_OUTCOME: Final = {
     Outcome.REJECTED: 429,
     Outcome.PLATFORM_ERROR: 502,
 }
-_STATUS_OF_CODE: Final = {"answer_too_large": 502, "sandbox_unavailable": 503}
+_STATUS_OF_CODE: Final = {
+    "answer_too_large": 502,
+    "sandbox_unavailable": 503,
+    "secrets_unreadable": 503,
+}
 # The words for strangers; the log has the rest.
 _MESSAGES: Final = {
     "script_raised": "The script raised an exception; its log has the traceback.",
@@ -52,6 +56,7 @@ _MESSAGES: Final = {
     "interpreter_died": "The script ended its interpreter.",
     "sandbox_died": "The sandbox of this invocation died.",
     "sandbox_unavailable": "No sandbox could be started.",
+    "secrets_unreadable": "The secrets of this app can't be opened; the operator must look.",
     "cancelled": "The invocation was cancelled.",
 }
 

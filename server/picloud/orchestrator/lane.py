@@ -24,6 +24,7 @@ from picloud.orchestrator.crashes import Crashes
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.refusals import CrashLoop, TooManyRequests
 from picloud.store.database import DATABASE_LOST
+from picloud.store.vault import VaultError
 
 if TYPE_CHECKING:
     from picloud.executor.sandbox import Sandbox
@@ -220,10 +221,9 @@ class Lane:
         except (PiCloudError, *DATABASE_LOST) as error:
             self._binding = None
             logger.warning("no sandbox for %s: %s", self.target.script_name, error)
+            code = error.code if isinstance(error, VaultError) else "sandbox_unavailable"
             if not self.boxes:
-                self._fail_waiting(
-                    InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_unavailable", str(error))
-                )
+                self._fail_waiting(InvocationFailed(Outcome.PLATFORM_ERROR, code, str(error)))
         else:
             self._binding = None
             self.boxes.append(box)

@@ -77,3 +77,28 @@ async def test_lists_of_1_and_10_and_100_cost_the_same_number_of_statements(
         assert len(set(count.values())) == 1, (fields, count)
         assert count[1] < 25
     assert len(node) == 100
+
+
+async def test_settings_of_many_apps_cost_as_many_statements_as_those_of_one(
+    owner: Client, statements: list[str]
+) -> None:
+    query = """{ apps(first: 100) { edges { node {
+      envVariables { edges { node { name value updatedBy { email } } } }
+      secrets { edges { node { name hint updatedBy { email } } } }
+      egress { mode updatedBy { email } }
+    } } } }"""
+    counts = []
+    for apps in (range(1), range(1, 9)):
+        for number in apps:
+            name = f"app-{number}"
+            await owner.ask(CREATE_APP, name=name)
+            for mutation, values in (("envSet", "variables"), ("secretSet", "secrets")):
+                pairs = f'{values}: [{{name: "A", value: "1"}}, {{name: "B", value: "2"}}]'
+                set_them = f'mutation {{ {mutation}(input: {{app: "{name}", {pairs}}}) '
+                payload = (await owner.ask(f"{set_them} {{ __typename }} }}")).data[mutation]
+                assert payload["__typename"].endswith("Success")
+        statements.clear()
+        found = (await owner.ask(query)).data["apps"]["edges"]
+        assert [len(app["node"]["secrets"]["edges"]) for app in found] == [2] * len(found)
+        counts.append(len(statements))
+    assert counts[0] == counts[1] < 15

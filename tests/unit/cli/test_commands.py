@@ -268,6 +268,8 @@ def test_deploy_sends_limits_however_they_are_written(
         return deployed()
 
     platform.answers["scriptDeploy"] = deploy
+    assert "Limits:" not in pic("deploy", str(hello), "--app", "demo").stdout
+    seen.clear()
     written = "--timeout 1.5s --memory 256MB --concurrency 10 --rate 50 --isolation invocation"
     more = "--limit log_bytes=1MiB --limit cpu_ms=2m --limit sandboxes=3 --reset-limits"
     result = pic("deploy", str(hello), "--app", "demo", *written.split(), *more.split())

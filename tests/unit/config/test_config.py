@@ -10,6 +10,7 @@ import pytest
 from picloud.cli.settings_table import rows, table
 from picloud.config import ConfigError, Settings, default_run_dir, load, variable
 from picloud.config_values import Secret
+from picloud.domain.limits import Limits
 
 
 def test_variables_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
@@ -111,3 +112,24 @@ def test_a_value_of_the_wrong_form_is_refused_by_name(
 ) -> None:
     with pytest.raises(ConfigError, match=name):
         load({name: value}, cwd=tmp_path)
+
+
+def test_every_limit_has_a_ceiling_and_none_of_the_defaults_exceeds_it(tmp_path: Path) -> None:
+    settings = load({}, cwd=tmp_path).settings
+    assert settings.default_limits == Limits()
+    assert settings.default_limits.cut(settings.ceilings) == Limits()
+    strict = {"PICLOUD_MAX_LOG_BYTES": "1 KiB", "PICLOUD_MAX_REQUEST_BYTES": "1MiB"}
+    lowered = load(strict, cwd=tmp_path).settings
+    assert lowered.default_limits == Limits(log_bytes=1024, request_bytes=1024 * 1024)
+    faulty = {"PICLOUD_MAX_MEMORY_MB": "64", "PICLOUD_MAX_TIMEOUT_MS": "1"}
+    with pytest.raises(ConfigError) as caught:
+        load(faulty, cwd=tmp_path)
+    assert len(caught.value.faults) == 2
+
+
+def test_the_key_of_the_secrets_lies_with_the_data_unless_told(tmp_path: Path) -> None:
+    environ = {"PICLOUD_DATA_DIR": str(tmp_path)}
+    assert load(environ, cwd=tmp_path).settings.key_file == tmp_path / "keys" / "secrets.key"
+    named = load({**environ, "PICLOUD_KEY_FILE": "/run/key"}, cwd=tmp_path).settings
+    assert named.key_file == Path("/run/key")
+    assert named.to_environ()["PICLOUD_KEY_FILE"] == "/run/key"

@@ -80,6 +80,8 @@ def _print(server: str, app: str, script: str, done: Any, *, as_json: bool) -> N
     click.echo(f"  {path_url}")
     if host_url:
         click.echo(f"  {host_url}")
+    if (unusual := limits.unusual(done["version"])) != "-":
+        click.echo(f"Limits:    {unusual}")
     click.echo(f"Call it:   curl {path_url}")
     click.echo(f"Watch it:  pic logs {app}/{script} -f")
 
