@@ -150,6 +150,7 @@ class Calls:
         self._waiting: deque[Call] = deque()
         self._running = 0
         self._body_bytes = 0
+        self._ignored = 0  # bytes of failed calls, since one was served
         self._due = 0.0  # when the next call may start, at the sustained pace
         self._pace: asyncio.TimerHandle | None = None
 
@@ -199,14 +200,23 @@ class Calls:
             self._begin(channel, stream, head)
         elif stream > channel.last:
             raise ProtocolError("more of a call that never began")
+        elif not part and not flags & frames.END:
+            raise ProtocolError("a part of a call without a byte")
         call = channel.receiving.get(stream)
-        if call is None:
-            return  # it has failed already; its sender could not know
+        if call is None:  # it has failed already; its sender could not know
+            self._ignore(len(part))
+            return
         self._add(call, part)
         if flags & frames.END and not call.ended:
             del channel.receiving[stream]
             self._waiting.append(call)
             self._start_waiting()
+
+    def _ignore(self, size: int) -> None:
+        """Parts of calls that have failed: as much as a sandbox may have on its way."""
+        self._ignored += size
+        if self._ignored > self._limits.body_bytes:
+            raise ProtocolError("more and more of calls that have failed")
 
     def _begin(self, channel: _Channel, id: int, head: bytes) -> None:
         if id <= channel.last:
@@ -262,6 +272,7 @@ class Calls:
 
     def _ran(self, call: Call, _: object) -> None:
         self._running -= 1
+        self._ignored = 0
         self._forget(call)
         self._start_waiting()
 
