@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+UNFINISHED: Final = "unfinished"  # the error of a fetch that is under way
 MAX_FETCHES: Final = 100  # remembered of one invocation; later ones leave no record
 
 
@@ -12,14 +13,14 @@ MAX_FETCHES: Final = 100  # remembered of one invocation; later ones leave no re
 class Fetch:
     """One hop: a redirect that was followed is a fetch of its own.
 
-    `error` is the code of what went wrong; while the request is under way it is `unfinished`.
+    `error` is the code of what went wrong; while it is under way that is `unfinished`.
     """
 
     method: str
     host: str
     port: int
     status: int | None = None
-    error: str | None = "unfinished"
+    error: str | None = UNFINISHED
     duration_ms: int = 0
     bytes_out: int = 0
     bytes_in: int = 0

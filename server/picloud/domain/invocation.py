@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from picloud.domain.fetch import Fetch
+
 
 class TriggerKind(StrEnum):
     """Why a run starts."""
@@ -52,3 +54,4 @@ class Invocation:
     bytes_out: int
     error_code: str | None
     error: str | None
+    fetches: tuple[Fetch, ...]

@@ -147,6 +147,7 @@ class Invocation(Exchange):
                 self.cold,
                 (len(self.body), self.bytes_out),
                 None if failure is None else (failure.code, without_nul(failure.message)),
+                self.fetches,
             )
         )
 

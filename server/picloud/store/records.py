@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from picloud.domain.fetch import Fetch
 from picloud.domain.invocation import Invocation, Outcome, TriggerKind
 from picloud.domain.log_record import LogRecord, LogStream
 from picloud.domain.page import LivePosition, Page, PageRequest
@@ -111,6 +113,7 @@ def _invocation(row: asyncpg.Record) -> Invocation:
         bytes_out=row["bytes_out"],
         error_code=row["error_code"],
         error=row["error"],
+        fetches=tuple(Fetch(**fetch) for fetch in json.loads(row["fetches"] or "[]")),
     )
 
 

@@ -7,9 +7,14 @@ its length and its value in network order.
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final
 from uuid import UUID
+
+from picloud.domain.fetch import UNFINISHED, Fetch
 
 COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END: Final = b"\xff\xff"
@@ -18,7 +23,7 @@ INVOCATION_COLUMNS: Final = (
     *("id", "node_number", "seq", "app_id", "script_id", "version_id"),
     *("trigger", "outcome", "method", "path", "status"),
     *("started_at", "duration_us", "queue_us", "cold", "bytes_in", "bytes_out"),
-    *("error_code", "error"),
+    *("error_code", "error", "fetches"),
 )
 LOG_COLUMNS: Final = (
     *("node_number", "seq", "app_id", "script_id", "version_id", "invocation_id"),
@@ -55,6 +60,7 @@ class RowPacker:
         cold: bool,
         sizes: tuple[int, int],
         error: tuple[str, str] | None,
+        fetches: Sequence[Fetch] | None = None,
     ) -> bytes:
         """A row of `invocations`.
 
@@ -65,6 +71,7 @@ class RowPacker:
             times: start in Unix µs, duration and time in the queue in µs.
             sizes: bytes in and out.
             error: code and message, None for outcome `ok`.
+            fetches: requests to the outside, None if there were none.
         """
         app_id, script_id, version_id = version
         started, duration, queued = times
@@ -74,7 +81,7 @@ class RowPacker:
         return b"".join(
             (
                 _INVOCATION_BEGIN.pack(
-                    *(19, 16, id, 2, self._node_number, 8, seq),
+                    *(20, 16, id, 2, self._node_number, 8, seq),
                     *(16, app_id, 16, script_id, 16, version_id),
                 ),
                 middle,
@@ -84,6 +91,7 @@ class RowPacker:
                     *(8, sizes[0], 8, sizes[1]),
                 ),
                 _NULL + _NULL if error is None else _text(error[0]) + _text(error[1]),
+                _NULL if fetches is None else _jsonb([_shown(fetch) for fetch in fetches]),
             )
         )
 
@@ -134,6 +142,28 @@ def version_ids(app_id: UUID, script_id: UUID, version_id: UUID) -> tuple[bytes,
 def without_nul(text: str) -> str:
     """A text as PostgreSQL can hold it."""
     return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _shown(fetch: Fetch) -> dict[str, object]:
+    duration_ms = fetch.duration_ms
+    if fetch.error == UNFINISHED:
+        duration_ms = int((time.monotonic() - fetch.started) * 1000)
+    return {
+        "method": fetch.method,
+        "host": fetch.host,
+        "port": fetch.port,
+        "status": fetch.status,
+        "error": fetch.error,
+        "duration_ms": duration_ms,
+        "bytes_out": fetch.bytes_out,
+        "bytes_in": fetch.bytes_in,
+    }
+
+
+def _jsonb(value: object) -> bytes:
+    """As `jsonb` is sent: the version of the format, then the text."""
+    raw = b"\x01" + json.dumps(value).encode()
+    return len(raw).to_bytes(4, "big") + raw
 
 
 def _text(text: str) -> bytes:

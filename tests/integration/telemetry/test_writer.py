@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from picloud.domain.fetch import Fetch
 from picloud.domain.ids import IdMaker
 from picloud.store.database import Connection, Pool, connect
 from picloud.telemetry.records import version_ids
@@ -161,11 +163,13 @@ async def test_every_field_arrives_as_it_was_packed(pool: Pool, database_url: st
     ids = version_ids(app_id, script_id, version_id)
     failure = ("script_raised", "ValueError: größer 😀")
     started = 1_763_769_600_123_456
+    fetch = Fetch(method="GET", host="a.example", port=443, status=200, error=None, bytes_in=5)
     async with running(writer):
         what = ("script_error", "POST", "/ä", 500)
         writer.add_invocation(
             writer.pack.invocation(
-                seq, id.bytes, ids, what, (started, 12_345, 6), True, (2**33, 7), failure
+                *(seq, id.bytes, ids, what, (started, 12_345, 6), True, (2**33, 7), failure),
+                [fetch, Fetch(method="PUT", host="b.example", port=80, started=time.monotonic())],
             )
         )
         what_else = ("timeout", "GET", "/", None)
@@ -176,7 +180,15 @@ async def test_every_field_arrives_as_it_was_packed(pool: Pool, database_url: st
         )
         writer.add_log(writer.pack.log(seq, id.bytes, ids, (9, 40, 4), started, "Zeile\n😀"))
     full, empty = await pool.fetch("SELECT * FROM invocations ORDER BY seq")
+    first, second = json.loads(full["fetches"])
+    assert first == {
+        **{"method": "GET", "host": "a.example", "port": 443, "status": 200, "error": None},
+        **{"duration_ms": 0, "bytes_out": 0, "bytes_in": 5},
+    }
+    assert (second["status"], second["error"]) == (None, "unfinished")
+    assert empty["fetches"] is None
     assert dict(full) == {
+        "fetches": full["fetches"],
         "id": id,
         "node_number": 3,
         "seq": seq,

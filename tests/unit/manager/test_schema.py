@@ -80,6 +80,8 @@ def test_every_list_that_can_grow_is_a_connection(schema: graphql.GraphQLSchema)
         "EgressPolicy.allow",
         "InvalidInputError.fields",
         "NodeIsolation.layers",
+        "Invocation.fetches",
+        "Isolation.layers",
         "Script.routes",
         "Version.entryPoints",
     }

@@ -180,6 +180,7 @@ query Invocations($app: String!, $script: String!, $last: Int!) {
         node {
           invocationId trigger outcome method path status startedAt durationMs queueMs cold
           errorCode error version { number }
+          fetches { method host port status error durationMs bytesOut bytesIn }
         }
       }
     }
@@ -253,6 +254,19 @@ class VersionNumber(TypedDict):
     number: int
 
 
+class Fetch(TypedDict):
+    """One request a script made to the outside."""
+
+    method: str
+    host: str
+    port: int
+    status: int | None
+    error: str | None
+    durationMs: int
+    bytesOut: int
+    bytesIn: int
+
+
 class Invocation(TypedDict):
     """One run."""
 
@@ -269,3 +283,4 @@ class Invocation(TypedDict):
     errorCode: str | None
     error: str | None
     version: VersionNumber | None
+    fetches: list[Fetch]

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from picloud.domain.app import App
+from picloud.domain.fetch import Fetch
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogLevel as DomainLevel
 from picloud.domain.log_record import LogRecord
@@ -38,6 +39,55 @@ LazyVersion = Annotated["VersionView", strawberry.lazy("picloud.manager.graphql.
 Level = Annotated[
     LogLevel | None, strawberry.argument(description="Only records of this level or above.")
 ]
+
+
+@strawberry.type(name="Fetch", description="One request a script made to the outside.")
+class FetchView:
+    """A fetch."""
+
+    fetch: strawberry.Private[Fetch]
+
+    @fields.field(description="The request's method.")
+    def method(self) -> str:
+        """The method."""
+        return self.fetch.method
+
+    @fields.field(description="The host that was asked for.")
+    def host(self) -> str:
+        """The host."""
+        return self.fetch.host
+
+    @fields.field(description="The port.")
+    def port(self) -> int:
+        """The port."""
+        return self.fetch.port
+
+    @fields.field(description="The status of the answer; null if there was none.")
+    def status(self) -> int | None:
+        """The status."""
+        return self.fetch.status
+
+    @fields.field(
+        description="What went wrong, as a code such as `egress_denied`; null if nothing did."
+    )
+    def error(self) -> str | None:
+        """The code."""
+        return self.fetch.error
+
+    @fields.field(description="How long it took, in milliseconds.")
+    def duration_ms(self) -> int:
+        """The duration."""
+        return self.fetch.duration_ms
+
+    @fields.field(description="Bytes of the request's body.")
+    def bytes_out(self) -> int:
+        """The bytes."""
+        return self.fetch.bytes_out
+
+    @fields.field(description="Bytes of the answer's body.")
+    def bytes_in(self) -> int:
+        """The bytes."""
+        return self.fetch.bytes_in
 
 
 @strawberry.type(name="Invocation", description="One finished run of one version.")
@@ -129,6 +179,13 @@ class InvocationView(Node):
     def error(self) -> str | None:
         """The words."""
         return self.invocation.error
+
+    @fields.field(
+        description="Requests it made to the outside, the first hundred; each redirect is one."
+    )
+    def fetches(self) -> list[FetchView]:
+        """The requests."""
+        return [FetchView(fetch=fetch) for fetch in self.invocation.fetches]
 
     @fields.field(description="What the invocation logged, in its order.")
     async def log_records(

@@ -3,7 +3,7 @@
 SELECT record.id, record.node_number, record.seq, record.app_id, record.script_id,
        record.version_id, record.trigger, record.outcome, record.method, record.path,
        record.status, record.started_at, record.duration_us, record.queue_us, record.cold,
-       record.bytes_in, record.bytes_out, record.error_code, record.error
+       record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
 FROM invocations AS record WHERE record.id = ANY ($1::uuid[]);
 
 -- name: list_invocations
@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
         SELECT record.id, record.node_number, record.seq, record.app_id, record.script_id,
                record.version_id, record.trigger, record.outcome, record.method, record.path,
                record.status, record.started_at, record.duration_us, record.queue_us, record.cold,
-               record.bytes_in, record.bytes_out, record.error_code, record.error
+               record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
         FROM invocations AS record
         WHERE record.script_id = script.id
           AND ($3::uuid IS NULL OR record.id > $3)
@@ -40,7 +40,7 @@ CROSS JOIN LATERAL (
         SELECT record.id, record.node_number, record.seq, record.app_id, record.script_id,
                record.version_id, record.trigger, record.outcome, record.method, record.path,
                record.status, record.started_at, record.duration_us, record.queue_us, record.cold,
-               record.bytes_in, record.bytes_out, record.error_code, record.error
+               record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
         FROM invocations AS record
         WHERE record.script_id = script.id
           AND ($3::uuid IS NULL OR record.id > $3)
@@ -70,7 +70,7 @@ WITH fresh AS MATERIALIZED (
     SELECT record.id, record.node_number, record.seq, record.app_id, record.script_id,
            record.version_id, record.trigger, record.outcome, record.method, record.path,
            record.status, record.started_at, record.duration_us, record.queue_us, record.cold,
-           record.bytes_in, record.bytes_out, record.error_code, record.error
+           record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
     FROM invocations AS record
     WHERE record.node_number = $1 AND record.seq > $2 AND ($3::bigint IS NULL OR record.seq <= $3)
     ORDER BY record.seq LIMIT $4

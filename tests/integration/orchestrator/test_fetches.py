@@ -1,0 +1,51 @@
+"""Fetches of scripts through a real node: policy, records, hops."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from picloud.store.database import Pool
+from support.node import running_node
+from support.web import web
+
+FETCH = """
+import pic
+def handler(request):
+    try:
+        return [pic.fetch(request.query["url"], headers={"picloud-hops": "0"}).text()]
+    except pic.FetchError as error:
+        return [error.code]
+"""
+AFETCH = """
+import asyncio, pic
+async def handler(request):
+    urls = [request.query["url"]] * int(request.query["times"])
+    return [a.status for a in await asyncio.gather(*[pic.afetch(url) for url in urls])]
+"""
+
+
+async def test_fetches_keep_to_the_policy_of_the_app_and_are_recorded(
+    pool: Pool, database_url: str, snapshot: Path
+) -> None:
+    async with web() as site:
+        settings = {"PICLOUD_EGRESS_ALLOW": f"127.0.0.1:{site.port}, 192.0.2.0/24"}
+        async with running_node(pool, database_url, snapshot, settings) as node:
+            await node.deploy("fetch", FETCH)
+            await node.deploy("afetch", AFETCH, kind="async")
+            call = {"url": f"{site.url}/a"}
+            headers = {"picloud-hops": "3"}
+            answer = await node.client.get("/x/demo/fetch", params=call, headers=headers)
+            assert answer.json() == ["ok"]
+            assert site.requests[0].values("picloud-hops") == ["4"]
+            denied = {"url": "http://127.0.0.1:1/"}
+            answer = await node.client.get("/x/demo/fetch", params=denied)
+            assert answer.json() == ["egress_denied"]
+            answer = await node.client.get("/x/demo/afetch", params={**call, "times": "120"})
+            assert answer.json() == [200] * 120
+            first, second, third = await node.invocations(3)
+            (fetch,) = json.loads(first["fetches"])
+            assert (fetch["host"], fetch["port"], fetch["status"]) == ("127.0.0.1", site.port, 200)
+            assert (fetch["bytes_in"], fetch["error"]) == (2, None)
+            assert [f["error"] for f in json.loads(second["fetches"])] == ["egress_denied"]
+            assert len(json.loads(third["fetches"])) == 100
