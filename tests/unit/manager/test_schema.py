@@ -79,9 +79,8 @@ def test_every_list_that_can_grow_is_a_connection(schema: graphql.GraphQLSchema)
     assert {entry for entry in lists if not entry.endswith("Connection.edges")} == {
         "EgressPolicy.allow",
         "InvalidInputError.fields",
-        "NodeIsolation.layers",
         "Invocation.fetches",
-        "Isolation.layers",
+        "NodeIsolation.layers",
         "Script.routes",
         "Version.entryPoints",
     }
