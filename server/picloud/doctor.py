@@ -20,6 +20,7 @@ from picloud.executor.runtime import Runtime, RuntimeMissingError
 from picloud.executor.sandbox_process import Spawner
 from picloud.ports import holder_of_port
 from picloud.setup import snapshot
+from picloud.store.vault import KeyFile, VaultError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
         _snapshot(settings),
         _directory("data directory", settings.data_dir),
         _directory("cache directory", settings.cache_dir),
+        secrets_key(settings.key_file),
         _port(settings),
         *_isolation(settings),
     ]
@@ -69,6 +71,17 @@ def _file(name: str, find: Callable[[], Path]) -> Finding:
     if file.is_file():
         return Finding(name=name, ok=True, detail=str(file.parent))
     return Finding(name=name, ok=False, detail=f"{file} is missing: picloud up makes it")
+
+
+def secrets_key(path: Path) -> Finding:
+    """The key file of the secrets; a machine that has none yet is no fault."""
+    name = "key of secrets"
+    if not os.path.exists(path):
+        return Finding(name=name, ok=True, detail=f"none yet; a first start makes {path}")
+    try:
+        return Finding(name=name, ok=True, detail=f"{KeyFile(path).id} in {path}")
+    except VaultError as fault:
+        return Finding(name=name, ok=False, detail=f"{fault.message}: {path}")
 
 
 def _snapshot(settings: Settings) -> Finding:

@@ -210,7 +210,7 @@ def _secret_value(name: str) -> str:
 
 def _hint(payload: Any) -> str | None:
     if payload.get("code") == "secrets_unreadable":
-        return "Only the operator can mend it:  picloud config  says where the key file belongs."
+        return "Only the operator can mend it; on the server:  picloud doctor"
     return None
 
 
