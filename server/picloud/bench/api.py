@@ -28,7 +28,8 @@ mutation ($name: String!) {
 }"""
 DEPLOY: Final = """
 mutation (
-  $app: String!, $name: String!, $source: String!, $filename: String!, $X
+  $app: String!, $name: String!, $source: String!, $filename: String!,
+  $isolation: VersionIsolation!
 ) {
   scriptDeploy(
     input: {
