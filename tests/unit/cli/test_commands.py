@@ -304,6 +304,12 @@ def test_a_limit_that_makes_no_sense_is_wrong_usage(
     assert platform.requests == []
 
 
+FETCH = {
+    **{"method": "GET", "host": "a.example", "port": 443, "status": 200, "error": None},
+    **{"durationMs": 12, "bytesOut": 0, "bytesIn": 5},
+}
+
+
 def run(**more: Any) -> dict[str, Any]:
     return {
         "invocationId": "01890000-0000-7000-8000-000000000001",
@@ -319,6 +325,7 @@ def run(**more: Any) -> dict[str, Any]:
         "errorCode": None,
         "error": None,
         "version": {"number": 1},
+        "fetches": [FETCH],
     } | more
 
 
