@@ -18,12 +18,12 @@ from support import sandboxes
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from picloud.executor.sandbox_process import Spawner
 from support import sandboxes
 
 async def main():
-    spawner = Spawner()
-    process = await spawner.spawn(sandboxes.jail_of(Path(sys.argv[1]), "dist/main.js"))
+    spawner = sandboxes.spawner_as(int(sys.argv[2]))
+    jail = sandboxes.jail_of(Path(sys.argv[1]), "dist/main.js")
+    process = await spawner.spawn(sandboxes.at_level(jail, sys.argv[3]))
     sandboxes.first_frame(process)
     print(spawner.pid, process.pid, flush=True)
     await asyncio.Event().wait()
@@ -112,11 +112,12 @@ async def test_no_sandbox_outlives_the_spawner_and_a_new_one_starts(
     process.link.close()
 
 
-async def test_no_process_outlives_its_node(place: Path, host: Path) -> None:
+@pytest.mark.parametrize("level", sandboxes.LEVELS)
+async def test_no_process_outlives_its_node(place: Path, host: Path, user: int, level: str) -> None:
     (place / "owner.py").write_text(OWNER)
     path = os.pathsep.join(entry for entry in sys.path if entry)
     with subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, place / "owner.py", host],
+        [sys.executable, place / "owner.py", host, str(user), level],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     ) as owner:
@@ -152,3 +153,37 @@ async def test_the_spawner_sleeps_while_nothing_happens(spawner: Spawner, host: 
     await asyncio.sleep(0.5)
     assert switches() == before
     process.link.close()
+
+
+@pytest.mark.parametrize("level", sandboxes.LEVELS)
+async def test_specs_with_other_files_or_rights_do_not_mix(
+    spawner: Spawner, host: Path, place: Path, level: str
+) -> None:
+    """One spawner, in turn: what one sandbox may open the next may not."""
+    (place / "secret").write_text(sandboxes.SECRET)
+    (host / "read.cjs").write_text(
+        "const fs = require('fs');"
+        "try { fs.writeSync(1, fs.readFileSync(process.argv[2], 'utf8')) }"
+        "catch (error) { fs.writeSync(1, error.code) } process.exit(0)"
+    )
+    secret = str(place / "secret")
+    for allowed in (True, False, True, False):
+        read = (str(host), secret) if allowed else (str(host),)
+        jail = sandboxes.jail_of(host, "read.cjs", secret, read=read)
+        process = await spawner.spawn(sandboxes.at_level(jail, level))
+        process.link.close()
+        said = (await sandboxes.ended(process))[1]
+        assert (said == sandboxes.SECRET) == allowed, said
+
+
+async def test_a_file_that_is_replaced_is_seen_by_the_next_sandbox(
+    spawner: Spawner, host: Path
+) -> None:
+    for text in ("first", "second"):
+        new = host / "new.cjs"
+        new.write_text(f"require('fs').writeSync(1, '{text}'); process.exit(0)")
+        new.rename(host / "say.cjs")
+        jail = sandboxes.jail_of(host, "say.cjs", read=(str(host / "say.cjs"),))
+        process = await spawner.spawn(jail)
+        process.link.close()
+        assert await sandboxes.ended(process) == ("exit code 0", text)

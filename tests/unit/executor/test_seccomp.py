@@ -31,12 +31,16 @@ DENIED = {
         "execveat": 322, "pidfd_send_signal": 424, "pidfd_open": 434, "openat2": 437,
         "getdents64": 217, "unlinkat": 263, "ftruncate": 77, "shmget": 29, "keyctl": 250,
         "perf_event_open": 298, "inotify_init1": 294, "splice": 275, "landlock_add_rule": 445,
+        "setresuid": 117, "pivot_root": 155, "chroot": 161, "umount2": 166, "mount_setattr": 442,
+        "setrlimit": 160, "setpriority": 141, "capset": 126, "close_range": 436,
     },
     ARM64: {
         "socket": 198, "connect": 203, "bind": 200, "kill": 129, "ptrace": 117, "setuid": 146,
         "mount": 40, "tkill": 130, "unshare": 97, "setns": 268, "process_vm_readv": 270,
         "seccomp": 277, "memfd_create": 279, "bpf": 280, "execveat": 281, "pidfd_open": 434,
         "unlinkat": 35, "getdents64": 61, "keyctl": 219, "perf_event_open": 241,
+        "setresuid": 147, "pivot_root": 41, "chroot": 51, "mount_setattr": 442, "setrlimit": 164,
+        "setpriority": 140, "capset": 91, "close_range": 436,
     },
 }  # fmt: skip
 

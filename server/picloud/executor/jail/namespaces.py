@@ -30,11 +30,6 @@ class Granted:
     flags: int = 0
     faults: dict[str, str] = field(default_factory=dict)
 
-    def refuse(self, kind: str, fault: str) -> None:
-        """This one cannot be had after all."""
-        self.flags &= ~KINDS[kind]
-        self.faults[kind] = fault
-
 
 def ask() -> Granted:
     """Try each, once and for all; the spawner itself moves out of the machine's mounts."""

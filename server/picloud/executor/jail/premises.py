@@ -26,8 +26,7 @@ _UNASKED: Final = "not wanted"
 class _Ground:
     """What holds for all sandboxes with the same files and the same layers wanted."""
 
-    files: tuple[tuple[str, int, int], ...]
-    wanted: tuple[bool, bool]
+    key: tuple[object, ...]
     flags: int
     ruleset: int | None
     findings: Findings
@@ -136,15 +135,13 @@ class Premises:
         return f"user ids {self._users}"
 
     def _ground_of(self, spec: JailSpec) -> _Ground:
-        paths = sorted({spec.program, *spec.read, *spec.execute})
-        status = ((path, os.stat(path)) for path in paths)
+        status = ((path, os.stat(path)) for path in _paths(spec))
         files = tuple((path, found.st_dev, found.st_ino) for path, found in status)
-        wanted = spec.namespaces, spec.private_user
-        ground = self._ground
-        if ground is None or (ground.files, ground.wanted) != (files, wanted):
+        key = files, spec.read, spec.execute, spec.namespaces, spec.private_user
+        if self._ground is None or self._ground.key != key:
             self._clear()
-            self._ground = ground = self._lay_out(spec, files)
-        return ground
+            self._ground = self._lay_out(spec, key)
+        return self._ground
 
     def _clear(self) -> None:
         ground, self._ground = self._ground, None
@@ -155,35 +152,28 @@ class Premises:
         if ground.flags & kernel.CLONE_NEWNS:
             root.clear()
 
-    def _lay_out(self, spec: JailSpec, files: tuple[tuple[str, int, int], ...]) -> _Ground:
+    def _lay_out(self, spec: JailSpec, key: tuple[object, ...]) -> _Ground:
+        ruleset = _ruleset(spec)
         flags = self.namespaces.flags if spec.namespaces else 0
-        mount_fault = "" if spec.namespaces else _UNASKED
+        mount_fault = ""
         if flags & kernel.CLONE_NEWNS:
             try:
-                root.lay_out(path for path, _, _ in files)
+                root.lay_out(_paths(spec))
             except OSError as error:
                 mount_fault, flags = str(error), flags & ~kernel.CLONE_NEWNS
-        findings = self._try(spec, flags, files)
+        findings = self._try(spec, flags)
         if flags & kernel.CLONE_NEWNS and findings.mount:
             root.clear()
             flags &= ~kernel.CLONE_NEWNS
-        return _Ground(
-            files=files,
-            wanted=(spec.namespaces, spec.private_user),
-            flags=flags,
-            ruleset=_ruleset(spec),
-            findings=Findings(
-                mount=mount_fault or findings.mount,
-                private_user=findings.private_user,
-                user=findings.user if spec.namespaces else _UNASKED,
-                nice=findings.nice,
-            ),
-        )
+        findings = replace(findings, mount=mount_fault or findings.mount)
+        if not spec.namespaces:
+            findings = replace(findings, mount=_UNASKED, user=_UNASKED)
+        return _Ground(key=key, flags=flags, ruleset=ruleset, findings=findings)
 
-    def _try(self, spec: JailSpec, flags: int, files: tuple[tuple[str, int, int], ...]) -> Findings:
+    def _try(self, spec: JailSpec, flags: int) -> Findings:
         """Do once in a child what each sandbox will do, and see what works."""
         private_fault = self._claim_users(spec)
-        paths = [path for path, _, _ in files]
+        paths = _paths(spec)
         if self._users is not None and not private_fault:
             user = self._users.take()
             findings = attempt(flags, user=user, paths=paths, program=spec.program)
@@ -222,6 +212,10 @@ def _as_user(user: int, action: Callable[[], None]) -> None:
         finally:
             os._exit(0)
     os.waitpid(child, 0)
+
+
+def _paths(spec: JailSpec) -> list[str]:
+    return sorted({spec.program, *spec.read, *spec.execute})
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ _MB: Final = 1024 * 1024
 # V8 reserves about 700 MB of address space for code, which counts as data, and needs a heap.
 _DATA_BASE: Final = 1100 * _MB
 # What a sandbox holds beside the script's memory: Node.js, JavaScript's heap, bodies on their way.
-_RESIDENT_BASE: Final = 192 * _MB
+_RESIDENT_BASE: Final = 256 * _MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
