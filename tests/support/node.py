@@ -30,12 +30,18 @@ class NodeProcess:
     """A running node, its HTTP client and its database."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, client: httpx.AsyncClient, pool: Pool, log: Path
+        self,
+        process: asyncio.subprocess.Process,
+        client: httpx.AsyncClient,
+        pool: Pool,
+        log: Path,
+        socket: Path,
     ) -> None:
         self.process = process
         self.client = client
         self.pool = pool
         self.log = log
+        self.socket = socket
 
     async def deploy(
         self,
@@ -149,7 +155,7 @@ async def running_node(
         try:
             async with client:
                 await _until_ready(client, process, log)
-                yield NodeProcess(process, client, pool, log)
+                yield NodeProcess(process, client, pool, log, socket)
         finally:
             if process.returncode is None:
                 process.terminate()

@@ -30,8 +30,9 @@ OnDeath = Callable[[Sandbox], None]
 _BACKGROUND_NICE: Final = 10 if os.geteuid() == 0 else 0
 _FIRST_PAUSE: Final = 0.1  # seconds after a failed boot; doubles up to the longest
 _LONGEST_PAUSE: Final = 30.0
-_PATIENCE: Final = 2  # failed boots in a row after which nobody is kept waiting
+_PATIENCE: Final = 4  # failed boots in a row after which nobody is kept waiting
 _NEW_BYTES: Final = 64 * 1024 * 1024  # what a sandbox will use, until it is measured
+_LAST_WORDS: Final = 1.0  # seconds from the end of a process to the end of its link
 _EXIT_GRACE: Final = 2.0  # seconds from SIGKILL or the end of a link to the exit status
 
 
@@ -285,10 +286,13 @@ class SandboxPool:
         self._died(sandbox)
 
     def _exited(self, sandbox: Sandbox) -> None:
-        """The process has ended; its slot is free."""
+        """The process has ended; its slot is free. Its last words are still on the link."""
         self._slots.discard(sandbox)
         self._wake.set()
-        self._died(sandbox)
+        if sandbox.link.lost:
+            self._died(sandbox)
+        else:
+            asyncio.get_running_loop().call_later(_LAST_WORDS, self._died, sandbox)
 
     def _died(self, sandbox: Sandbox) -> None:
         """Link and process end in either order; the first one counts."""

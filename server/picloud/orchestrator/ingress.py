@@ -6,6 +6,7 @@ here waits for PostgreSQL.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -363,13 +364,10 @@ async def _send_stream(
     invocation.watch_caller()
     failure = None
     try:
-        if first and status not in BODILESS:
-            invocation.bytes_out = len(first)
-            await send({"type": "http.response.body", "body": first, "more_body": True})
+        if first:
+            await _send_chunk(send, invocation, status, first)
         async for chunk in invocation.chunks():
-            if status not in BODILESS:
-                invocation.bytes_out += len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await _send_chunk(send, invocation, status, chunk)
     except InvocationFailed as error:
         failure = error
     finally:
@@ -379,6 +377,22 @@ async def _send_stream(
     else:
         # No last chunk: the server closes the connection, and the caller sees it broke off.
         raise BrokenAnswer(failure.code)
+
+
+async def _send_chunk(send: Send, invocation: Invocation, status: int, chunk: bytes) -> None:
+    """Send one chunk. Raises InvocationFailed when its reader does not take it in time."""
+    if status in BODILESS:
+        return
+    idle_ms = invocation.target.limits.stream_idle_ms
+    invocation.bytes_out += len(chunk)
+    try:
+        async with asyncio.timeout(idle_ms / 1000):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except TimeoutError:
+        said = f"the caller read nothing for stream_idle_ms={idle_ms}"
+        failure = InvocationFailed(Outcome.TIMEOUT, "timeout", said)
+        invocation.give_up(failure)
+        raise failure from None
 
 
 class BrokenAnswer(Exception):  # noqa: N818 - the only way to make the server drop a connection
