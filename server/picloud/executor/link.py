@@ -28,7 +28,7 @@ from picloud.executor.messages import (
 
 MAX_LOG_TEXT: Final = 256 * 1024  # bytes of one record; the guest cuts lines far below
 FRAMES_TOGETHER: Final = 8
-FRAMES_A_TURN: Final = 64  # taken before other sandboxes and callers have their turn
+FRAMES_A_TURN: Final = 32  # taken before other sandboxes and callers have their turn
 FRAMES_HELD: Final = 1024  # read and not taken yet, above which we stop reading
 FRAME_SECONDS: Final = 5.0  # a frame begun by a sandbox that runs nothing must be whole by then
 CONGESTED_BYTES: Final = 1024 * 1024  # unsent, above which a sandbox gets no further invocation

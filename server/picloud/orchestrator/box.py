@@ -105,11 +105,22 @@ class Box:
                 lane.crashes.steady()
         elif failure.outcome is Outcome.OUT_OF_MEMORY:
             self.leave()
+        elif failure.code == "interpreter_died":
+            self._lost_interpreter(failure, now)
+            return
         if self.served >= lane.max_invocations and not self.leaving:
             lane.recycle(self, "sandbox_max_invocations", hot=started - before < TRAFFIC_SECONDS)
         if not running:
             self._fell_idle()
         lane.feed()
+
+    def _lost_interpreter(self, failure: InvocationFailed, now: float) -> None:
+        """The process ends: what was sent ahead has not begun and never will here."""
+        if not self.well:
+            self.lane.crashes.died(failure.code, now)
+        self.lane.kill(self.sandbox)
+        rest = InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_died", _REST)
+        self.die(rest, oldest_begun=False)
 
     def leave(self) -> None:
         """Take no further invocations."""
@@ -117,7 +128,7 @@ class Box:
         if self in self.lane.boxes:
             self.lane.boxes.remove(self)
 
-    def die(self, failure: InvocationFailed) -> None:
+    def die(self, failure: InvocationFailed, *, oldest_begun: bool = True) -> None:
         """Leave the lane: what may have begun fails, the rest starts again elsewhere."""
         if self.dead:
             return
@@ -126,7 +137,7 @@ class Box:
             self._timer.cancel()
         again: list[Invocation] = []
         for index, invocation in enumerate(self.running):
-            begun = index == 0 or not self.lane.in_order or invocation.streamed
+            begun = (index == 0 and oldest_begun) or not self.lane.in_order or invocation.streamed
             if begun or invocation.redispatched >= MOST_RESTARTS:
                 invocation.fail(failure)
             else:
