@@ -12,7 +12,7 @@ def handler(request):
 """
 
 
-LIMITS = Limits(timeout_ms=1000, cpu_ms=1000, memory_mb=64)
+LIMITS = Limits(timeout_ms=500, cpu_ms=500, memory_mb=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
