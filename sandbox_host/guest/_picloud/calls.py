@@ -32,6 +32,12 @@ numbers = memoryview(bytearray(8)).cast("I")
 _ON_SOCKET, _ON_LINK = 0, 1
 
 
+class Limits:
+    """What the executor takes; comes with BIND."""
+
+    body_bytes = 10 * 1024 * 1024
+
+
 class CallError(Exception):
     """A call has no result."""
 
@@ -130,6 +136,9 @@ def _next(which: int) -> int:
 
 
 def _frames(head: dict[str, Any], body: bytes) -> list[tuple[int, int, bytes]]:
+    if len(body) > Limits.body_bytes:
+        message = f"the body has {len(body)} bytes; egress_request_bytes={Limits.body_bytes}"
+        raise CallError("request_too_large", message)
     invocation = current.get() or Foreground.invocation
     stream = 0 if invocation.ended else invocation.stream
     encoded = json.dumps({**head, "for": stream}).encode()

@@ -96,6 +96,7 @@ def bind() -> None:
     size = int.from_bytes(data[:4], "little")
     head = json.loads(data[4 : 4 + size])
     Limits.answer_bytes = head.get("answer_bytes") or Limits.answer_bytes
+    calls.Limits.body_bytes = head.get("call_bytes") or calls.Limits.body_bytes
     Limits.log_bytes = head.get("log_bytes") or Limits.log_bytes
     started = time.perf_counter()
     loading = Invocation(0)

@@ -86,7 +86,7 @@ class Call:
 
     def __init__(
         self,
-        channel: _Channel,
+        channel: Channel,
         id: int,
         head: dict[str, Any],
         caller: Caller | None,
@@ -119,7 +119,7 @@ class Call:
             self._port.write(frames.encode_result(self.id, error, b"", True))
 
 
-class _Channel:
+class Channel:
     """The calls of one port: their ids increase, their bodies may come in parts."""
 
     def __init__(self, port: Port) -> None:
@@ -144,7 +144,7 @@ class Calls:
         self._services = services
         self._limits = limits
         self._on_fault = on_fault
-        self._on_link = _Channel(link)
+        self._on_link = Channel(link)
         self._socket: _CallSocket | None = None
         self._open: set[Call] = set()
         self._waiting: deque[Call] = deque()
@@ -188,13 +188,13 @@ class Calls:
 
     # -- what arrives ------------------------------------------------------------------------
 
-    def _took_on_socket(self, channel: _Channel, frame: frames.Frame) -> None:
+    def _took_on_socket(self, channel: Channel, frame: frames.Frame) -> None:
         kind, flags, stream, payload = frame
         if kind != frames.CALL:
             raise ProtocolError(f"a frame of type {kind} on the call socket")
         self._took(channel, flags, stream, payload)
 
-    def _took(self, channel: _Channel, flags: int, stream: int, payload: bytes) -> None:
+    def _took(self, channel: Channel, flags: int, stream: int, payload: bytes) -> None:
         head, part = frames.split_head(payload)
         if head:
             self._begin(channel, stream, head)
@@ -218,7 +218,7 @@ class Calls:
         if self._ignored > self._limits.body_bytes:
             raise ProtocolError("more and more of calls that have failed")
 
-    def _begin(self, channel: _Channel, id: int, head: bytes) -> None:
+    def _begin(self, channel: Channel, id: int, head: bytes) -> None:
         if id <= channel.last:
             raise ProtocolError(f"call {id} after call {channel.last}")
         channel.last = id
@@ -318,13 +318,13 @@ class _CallSocket(PausableProtocol):
 
     def __init__(
         self,
-        on_frame: Callable[[_Channel, frames.Frame], None],
+        on_frame: Callable[[Channel, frames.Frame], None],
         on_fault: Callable[[LinkError], None],
     ) -> None:
         super().__init__()
         self._on_frame = on_frame
         self._on_fault = on_fault
-        self._channel = _Channel(self)
+        self._channel = Channel(self)
         self._decoder = frames.Decoder()
         self._transport: asyncio.Transport | None = None
         self._half: asyncio.TimerHandle | None = None

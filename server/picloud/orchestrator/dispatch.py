@@ -164,6 +164,7 @@ class Dispatcher:
             "memory_mb": limits.memory_mb,
             "answer_bytes": limits.response_bytes,
             "header_bytes": limits.header_bytes,
+            "call_bytes": self._settings.egress_request_bytes,
             "log_bytes": limits.log_bytes,
             "log_line_bytes": limits.log_line_bytes,
             "concurrency": limits.concurrency,
