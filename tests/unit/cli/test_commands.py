@@ -291,6 +291,8 @@ def test_deploy_sends_limits_however_they_are_written(
         ["--limit", "speed=1"],
         ["--limit", "log_bytes=1 parsec"],
         ["--limit", "sandboxes=x"],
+        ["--limit", "log_bytes=2147483648"],
+        ["--rate=-1"],
         ["--limit", "cpu_ms=1", "--limit", "cpu_ms=2"],
         ["--limit", "timeout_ms=1", "--timeout", "5s"],
         ["--isolation", "none"],

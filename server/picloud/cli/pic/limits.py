@@ -26,7 +26,9 @@ def options(function: F) -> F:
             click.option("--timeout", metavar="5s", callback=_duration, help="Wall time."),
             click.option("--memory", metavar="MB", callback=_memory, help="Memory."),
             click.option("--concurrency", type=int, help="Async invocations one sandbox runs."),
-            click.option("--rate", type=int, help="Requests per second; 0: any."),
+            click.option(
+                "--rate", type=int, help="Requests per second; 0: as the platform allows."
+            ),
             click.option(
                 "--isolation",
                 type=click.Choice(["sandbox", "invocation"]),
@@ -59,16 +61,20 @@ def given(
     named: Mapping[str, int],
 ) -> dict[str, int] | None:
     """The limits as the mutation takes them; None when none was given."""
-    short = {
+    asked = {
         "timeout_ms": timeout,
         "memory_mb": memory,
         "concurrency": concurrency,
         "rate_per_second": rate,
     }
-    found = {name: value for name, value in short.items() if value is not None}
-    if twice := sorted(found.keys() & named.keys()):
+    short = {name: value for name, value in asked.items() if value is not None}
+    if twice := sorted(short.keys() & named.keys()):
         raise click.UsageError(f"The limit {twice[0]} is given twice.")
-    return {_camel(name): value for name, value in {**found, **named}.items()} or None
+    found = {**short, **named}
+    for name, value in found.items():
+        if not 0 <= value <= _MOST:
+            raise click.UsageError(f"The limit {name}={value} is not from 0 to {_MOST}.")
+    return {_camel(name): value for name, value in found.items()} or None
 
 
 def unusual(version: Mapping[str, Any]) -> str:
