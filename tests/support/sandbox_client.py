@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -52,7 +53,13 @@ def _deep_stack() -> None:
 class Box:
     """One sandbox and the executor's side of its link."""
 
-    def __init__(self, snapshot: Path | None, loader: str = "own", memory_mb: int = 1024) -> None:
+    def __init__(
+        self,
+        snapshot: Path | None,
+        loader: str = "own",
+        memory_mb: int = 1024,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.socket, theirs = socket.socketpair()
         self.calls, their_calls = socket.socketpair()
         flags = node_flags(HOST_DIR, snapshot, loader)
@@ -64,7 +71,11 @@ class Box:
         self.process = subprocess.Popen(
             arguments,
             cwd=HOST_DIR,
-            env={"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"},
+            env={
+                "MALLOC_ARENA_MAX": "1",
+                "MALLOC_MMAP_THRESHOLD_": "65536",
+                **(environment or {}),
+            },
             pass_fds=[theirs.fileno(), their_calls.fileno()],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
