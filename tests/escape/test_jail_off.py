@@ -7,6 +7,7 @@ it reaches then. A line that changes is a change of the second wall, to be looke
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from support.sandbox_client import Answer, Box
 
 GOLDEN = Path(__file__).parent / "golden" / "jail_off.json"
 HELD = "the loader"
+_PATIENCE = 8.0  # seconds an attack may take
 # A process that is stuck, dead or fat is the node's business, and the jail's.
 CASES = [case for case in cases.every() if case.canary not in ("time", "death", "memory")]
 RUNNER = """
@@ -41,6 +43,8 @@ class Boxes:
     def attack(self, case: Case, world: World) -> set[str]:
         """What a case touches."""
         box, alive = self._box, True
+        limit = threading.Timer(_PATIENCE, box.process.kill)
+        limit.start()
         try:
             body = json.dumps({"script": case.script, "job": world.job}).encode()
             said = _text(box.answer(box.invoke(body=body)))
@@ -48,6 +52,8 @@ class Boxes:
             said, alive = "", False
         except ProtocolError:
             return {"link"}
+        finally:
+            limit.cancel()
         touched = world.touched(said, [box.process.pid])
         if case.spoils or not alive:
             box.close()

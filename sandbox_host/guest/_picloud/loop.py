@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVarTuple
 
+from _picloud.outbox import TIMER, outbox
+
 Ts = TypeVarTuple("Ts")
 
 _FOREVER = 0xFFFFFFFF
@@ -56,6 +58,7 @@ class Loop(BaseEventLoop):
 
     def _write_to_self(self) -> None:
         if self.wake is not None and not self.entered:
+            outbox.shared[TIMER] = 0  # there is something to do
             self.wake()
 
     def call_soon(

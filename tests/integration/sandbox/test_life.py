@@ -220,3 +220,12 @@ def test_context_of_one_invocation_does_not_reach_the_next(start: Start) -> None
     )
     assert box.call().json == [28]
     assert box.call().json == [28]
+
+
+def test_a_promise_of_javascript_can_be_awaited(start: Start) -> None:
+    box = start(
+        "import js\n"
+        "async def handler(request):\n"
+        "    return [await js.Promise.resolve(await js.Promise.resolve(7))]\n"
+    )
+    assert box.call().json == [7]
