@@ -117,7 +117,9 @@ class Platform:
         """A client of the public address."""
         return httpx.Client(base_url=self.url, timeout=30)
 
-    def pic(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def pic(
+        self, *arguments: str, check: bool = True, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run the author's command line."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "picloud.cli.pic.main", *arguments],
@@ -125,6 +127,7 @@ class Platform:
             cwd=ROOT,
             capture_output=True,
             text=True,
+            input=stdin,
             check=check,
             timeout=60,
         )

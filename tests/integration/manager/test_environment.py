@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +23,7 @@ from picloud.store import apps, routing, users
 from picloud.store.app_settings import AppSettings, load_app_settings
 from picloud.store.database import connect
 from picloud.store.vault import KeyFile, VaultError
-from support.manager import CREATE_APP, IDS, PASSWORD, Client, RunningManager
+from support.manager import CREATE_APP, IDS, PASSWORD, Client, RunningManager, running_manager
 
 CHANGES = {
     "envSet": "EnvSetInput",
@@ -390,6 +393,20 @@ async def test_the_key_file_is_ours_alone(keys: KeyFile) -> None:
     assert keys.path.stat().st_mode & 0o777 == 0o600
     assert keys.path.parent.stat().st_mode & 0o777 == 0o700
     assert os.listdir(keys.path.parent) == ["secrets.key"]
+
+
+async def test_a_manager_whose_key_is_lost_starts_says_so_and_makes_no_other(
+    manager: RunningManager, demo: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    await succeed(demo, "secretSet", secrets=pairs(A="1"))
+    with TemporaryDirectory(prefix="pc-") as directory, caplog.at_level(logging.ERROR):
+        async with running_manager(manager.url, Path(directory)) as second:
+            assert "the key file (PICLOUD_KEY_FILE) is missing" in caplog.text
+            client = await second.client.log_in()
+            payload = await change(client, "secretSet", secrets=pairs(B="1"))
+            assert payload["code"] == "secrets_unreadable"
+            await succeed(client, "secretUnset", names=["A"])
+        assert not (Path(directory) / "keys").exists()
 
 
 async def test_an_app_goes_with_all_it_had(
