@@ -29,6 +29,7 @@ PART: Final = 64 * 1024  # bytes of a result's body sent in one frame
 _MOST_WAITING: Final = 256  # the guest holds back long before
 _HALF_FRAME_SECONDS: Final = 10.0  # from the first byte of a frame to its last
 _REFUSED_SECONDS: Final = 10.0  # a call of no invocation waits for its refusal at most
+_LATE: Final = ("timeout", "the invocation's time is over")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,9 +237,11 @@ class Calls:
         call.service = self._services[op] if found else _refuse
         channel.receiving[id] = call
         self._open.add(call)
-        call.timer = self._loop.call_later(
-            max(0.0, deadline - self._loop.time()), self._expire, call
-        )
+        left = deadline - self._loop.time()
+        if left > 0:
+            call.timer = self._loop.call_later(left, self._stop, call, *_LATE)
+        else:
+            call.service = _refuse_late
 
     def _add(self, call: Call, part: bytes) -> None:
         self._body_bytes += len(part)
@@ -276,9 +279,6 @@ class Calls:
         self._forget(call)
         self._start_waiting()
 
-    def _expire(self, call: Call) -> None:
-        self._stop(call, "timeout", "the invocation's time is over")
-
     def _stop(self, call: Call, code: str, message: str) -> None:
         call.fail(code, message)
         self._forget(call)
@@ -311,6 +311,10 @@ async def _run(call: Call) -> None:
 async def _refuse(_: Call) -> None:
     """Serve a call of no invocation. Such calls wait their turn like all others."""
     raise CallFailed("cancelled", "calls can only be made while an invocation runs")
+
+
+async def _refuse_late(_: Call) -> None:
+    raise CallFailed(*_LATE)
 
 
 class _CallSocket(PausableProtocol):

@@ -82,7 +82,7 @@ async def test_a_handler_that_waits_for_an_answer_is_stopped_at_its_deadline(
             after = await node.client.get("/x/demo/fetch", params={"url": site.url})
             assert after.json() == ["ok"]
             _, stopped, _ = await node.invocations(3)
-            (fetch,) = json.loads(stopped["fetches"])
+            (fetch,) = json.loads(stopped["fetches"])  # it asked again, too late
             assert (stopped["outcome"], fetch["status"]) == ("timeout", None)
             assert fetch["error"] in ("cancelled", "unfinished")
 

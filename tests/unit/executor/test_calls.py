@@ -261,3 +261,11 @@ async def test_half_a_frame_costs_the_sandbox_its_life(
     sandbox = await make()
     sandbox.writer.write(frames.encode_call(1, {"op": "echo", "for": 1}, b"", True)[:-1])
     assert "took longer than 0.05 s" in await sandbox.broken()
+
+
+async def test_a_call_that_comes_too_late_is_not_served(make: Make) -> None:
+    sandbox = await make()
+    sandbox.seconds = -1.0
+    sandbox.call(1)
+    assert (await sandbox.result())[1]["error"]["code"] == "timeout"
+    assert sandbox.served == []
