@@ -60,16 +60,17 @@ async def handler(request):
         yield f"{number}\\n" * 100
 """
 # One in so many invocations does this.
-FAULTS = {"crash": 200, "spin": 500, "flood": 200, "eat": 500, "raise": 50}
+FAULTS = {"crash": 200, "spin": 1000, "flood": 200, "eat": 500, "raise": 50}
+# The bad script's own callers may find its sandbox busy, killed or gone; nobody else's may.
 EXPECTED = {
     "good": {200},
-    "": {200, 502},  # 502: another's fault ended its sandbox just before its turn
     "stream": {200},
-    "crash": {500, 502},
-    "spin": {504},
-    "flood": {200},
-    "eat": {500, 502},
-    "raise": {500},
+    "": {200, 502, 503, 504},
+    "crash": {500, 502, 503},
+    "spin": {502, 503, 504},
+    "flood": {200, 502, 503, 504},
+    "eat": {500, 502, 503, 504},
+    "raise": {500, 502, 503, 504},
 }
 
 
@@ -154,14 +155,17 @@ def _siblings(lines: set[str]) -> set[Path]:
     return found
 
 
-@pytest.mark.timeout(max(180, COUNT // 20))
+@pytest.mark.timeout(max(600, COUNT // 20))
 async def test_invocations_of_every_kind_leave_nothing_behind(
     pool: Pool, database_url: str, snapshot: Path
 ) -> None:
-    settings = {"PICLOUD_SANDBOX_MAX_INVOCATIONS": "20000"}
+    settings = {
+        "PICLOUD_SANDBOX_MAX_INVOCATIONS": "20000",
+        "PICLOUD_QUEUE_TIMEOUT_MS": "60000",
+    }
     async with running_node(pool, database_url, snapshot, settings) as node:
         await node.deploy("good", GOOD)
-        await node.deploy("bad", BAD, limits=Limits(timeout_ms=300, memory_mb=64))
+        await node.deploy("bad", BAD, limits=Limits(timeout_ms=2000, memory_mb=64))
         await node.deploy("stream", STREAM, kind="async")
         await soak(node, min(WARM, COUNT // 5), seed=1)
         before = await footprint(node)

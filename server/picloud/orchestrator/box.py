@@ -46,7 +46,8 @@ class Box:
         self.well = False  # it has answered something
         self.memory_bound = 0  # bytes right after BIND
         self.memory_checked = 0.0
-        self._quiet_log = 2 * (lane.log_bytes + EXTRA_LOG_BYTES)  # left for output of no invocation
+        self._quiet_most = 2 * (lane.log_bytes + EXTRA_LOG_BYTES)
+        self._quiet_log = self._quiet_most  # left for output of no invocation
         self._timer: asyncio.TimerHandle | None = None
         self._cpu = 0.0
         self._cpu_at = 0.0
@@ -95,6 +96,7 @@ class Box:
         elif exchange in running:
             running.remove(cast(Invocation, exchange))
         before, self.last_ended = self.last_ended, now
+        self._quiet_log = self._quiet_most
         started = exchange.started
         lane.took_time(now - (started if started > before else before))
         self.served += 1

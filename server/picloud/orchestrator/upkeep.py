@@ -77,7 +77,11 @@ class Upkeep:
             self._timer.cancel()
 
     def _idle(self) -> list[Box]:
-        return [box for box in self._boxes() if not box.running and not box.dead]
+        return [
+            box
+            for box in self._boxes()
+            if not box.running and not box.dead and not box.import_until
+        ]
 
     def _wait(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
