@@ -224,6 +224,14 @@ async def test_a_memory_bomb_ends_its_sandbox_and_harms_nobody(
     assert (await sandboxes.ended(neighbour))[0] == "exit code 0"
 
 
+async def test_a_machine_out_of_memory_ends_sandboxes_first(
+    jail: JailSpec, spawner: Spawner
+) -> None:
+    process = await start(spawner, jail)
+    assert sandboxes.read_proc(process.pid, "oom_score_adj").strip() == "500"
+    await stop(process)
+
+
 async def test_many_starts_and_ends_leave_nothing_behind(jail: JailSpec, spawner: Spawner) -> None:
     layers = await active(spawner, jail)
     groups = [Path(layers[name]) for name in layers if name.startswith("cgroup_")]

@@ -57,7 +57,8 @@ class Groups:
         for directory in self.directories:
             (directory / str(pid)).mkdir(exist_ok=True)
         self.limit(pid, memory)
-        self._set("memory", pid, {"memory.swap.max": 0, "memory.oom.group": 1})
+        memory_files = {"memory.swap.max": 0, "memory.oom.group": 1, "memory.swappiness": 0}
+        self._set("memory", pid, memory_files)
         self._set("pids", pid, {"pids.max": MOST_THREADS})
         self._set("cpu", pid, {"cpu.weight": 100})  # as much as any other, however many threads
         for directory in self.directories:

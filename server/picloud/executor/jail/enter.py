@@ -5,6 +5,7 @@ Runs in a freshly forked, single-threaded child; every function here changes the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -22,6 +23,7 @@ from picloud.executor.jail.syscalls import Architecture, this_machine
 FAULT_FD: Final = CALLS_FD + 1  # where a child says why it could not become the program
 _FIRST_FREE_FD: Final = 10
 _OPEN_FILES: Final = 64
+_OOM_SCORE: Final = "500"
 _LAST_CAPABILITY: Final = 63
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
@@ -50,6 +52,8 @@ def enter(plan: Plan, *, ruleset: int | None) -> None:
     """Put every layer on and become the program. Returns only by raising OSError."""
     spec, architecture = plan.spec, this_machine()
     process = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)  # the new root has none
+    with contextlib.suppress(OSError):  # an extra: a machine out of memory ends sandboxes first
+        kernel.write_file(process, "oom_score_adj", _OOM_SCORE)
     if plan.nice:
         os.setpriority(os.PRIO_PROCESS, 0, plan.nice)
     if plan.flags & kernel.CLONE_NEWNS:

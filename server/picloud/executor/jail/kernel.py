@@ -118,6 +118,15 @@ def change_root_to_here() -> None:
     os.chdir("/")
 
 
+def write_file(directory: int, name: str, text: str) -> None:
+    """Write a file of the kernel's below an open directory, which may be gone from sight."""
+    file = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.write(file, text.encode())
+    finally:
+        os.close(file)
+
+
 class Program:
     """A program to become, its path laid out before the door is shut.
 

@@ -65,11 +65,7 @@ def enter_user_namespace(process: int, *, user: int = NOBODY, group: int = NOBOD
         ("uid_map", f"{user} {outside_user} 1"),
         ("gid_map", f"{group} {outside_group} 1"),
     ):
-        file = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=process)
-        try:
-            os.write(file, text.encode())
-        finally:
-            os.close(file)
+        kernel.write_file(process, name, text)
 
 
 def _move_out() -> None:
