@@ -2,6 +2,7 @@
 
 import { type Wiring, makeCapabilities } from "./capabilities.js";
 import { MemoryViews } from "./linear-memory.js";
+import { Pristine } from "./pristine.js";
 import type { Port } from "./realm/host.js";
 
 /** Words of the shared block, as in _picloud/outbox.py. */
@@ -25,6 +26,7 @@ export class Guest {
   readonly #port: Port;
   readonly #memory: MemoryViews;
   readonly #shared: number;
+  #pristine: Pristine | null = null;
 
   constructor(port: Port, wires: Pick<Wiring, "callsFd" | "send" | "wake">) {
     this.#port = port;
@@ -85,6 +87,22 @@ export class Guest {
   /** Caps the interpreter's memory; Python sees a MemoryError beyond. */
   limitMemory(bytes: number): void {
     this.#port.limitMemory(bytes);
+  }
+
+  /** Keeps everything of the guest as it is now. */
+  keep(): void {
+    alive(this.#port.keep());
+    this.#pristine = new Pristine(this.#memory);
+  }
+
+  /** Puts back what was kept; false if a script has reached where that is not possible. */
+  restore(firstCall: number): boolean {
+    if (this.#pristine === null || this.#port.touched()) {
+      return false;
+    }
+    this.#pristine.restore();
+    alive(this.#port.restore(firstCall));
+    return true;
   }
 
   #hand(pieces: readonly Uint8Array[]): void {

@@ -17,6 +17,7 @@ import {
 import { Inbox } from "./inbox.js";
 import { LinkSocket } from "./link-socket.js";
 import type { Booted } from "./boot.js";
+import { Turns } from "./turns.js";
 
 /** Larger invocations reach the guest in two parts. */
 const INLINE_MAX = 320 * 1024;
@@ -38,6 +39,8 @@ export class Sandbox {
   readonly #decoder: Decoder;
   readonly #incoming = new Map<number, Incoming>();
   readonly #inbox: Inbox;
+  /** Only with `isolation: invocation`. */
+  #turns: Turns | null = null;
   #scheduled = false;
   #timer: NodeJS.Timeout | null = null;
   #timerDue = 0;
@@ -134,18 +137,25 @@ export class Sandbox {
   #takeBind(payload: Buffer): void {
     const head = JSON.parse(
       payload.toString("utf8", 4, 4 + payload.readUInt32LE(0)),
-    ) as { readonly memory_mb?: number };
+    ) as { readonly memory_mb?: number; readonly isolation?: string };
     if (typeof head.memory_mb === "number") {
       this.#guest.limitMemory(head.memory_mb * MEGABYTE);
     }
     this.#enter(() => {
       this.#guest.bind(payload);
     });
+    if (head.isolation === "invocation") {
+      this.#turns = new Turns(this.#guest, this.#inbox);
+    }
   }
 
   #takeInvoke(flags: number, stream: number, buffer: Buffer, start: number, end: number): void {
     if ((flags & END) !== 0 && end - start <= INLINE_MAX) {
-      this.#inbox.put(buffer, start, end);
+      if (this.#turns === null) {
+        this.#inbox.put(buffer, start, end);
+      } else {
+        this.#turns.add(Buffer.from(buffer.subarray(start, end)), null);
+      }
       return;
     }
     const bodyAt = start + HEADER_SIZE + 4 + buffer.readUInt32LE(start + HEADER_SIZE);
@@ -172,12 +182,16 @@ export class Sandbox {
       return;
     }
     this.#incoming.delete(stream);
+    if (this.#turns !== null) {
+      this.#turns.add(incoming.frame, incoming.pieces);
+      return;
+    }
     this.#guest.putBody(stream, incoming.pieces);
     this.#inbox.put(incoming.frame, 0, incoming.frame.length);
   }
 
   #takeCancel(stream: number): void {
-    if (this.#incoming.delete(stream)) {
+    if (this.#incoming.delete(stream) || this.#turns?.drop(stream) === true) {
       const cancelled = {
         outcome: "cancelled",
         code: "cancelled",
@@ -201,6 +215,7 @@ export class Sandbox {
   /** Runs what waits, as far as it goes without keeping anybody waiting. */
   #work(): void {
     const guest = this.#guest;
+    this.#turns?.next();
     if (guest.wantsPump) {
       guest.pump();
       guest.takeOutput(this.#send);
@@ -213,6 +228,9 @@ export class Sandbox {
   }
 
   #afterGuest(): void {
+    if (this.#turns?.isOver === true) {
+      this.#renew(this.#turns);
+    }
     const guest = this.#guest;
     const delay = guest.timer;
     if (guest.wantsPump || delay === 0 || (!this.#inbox.isEmpty && !guest.stepping)) {
@@ -220,8 +238,19 @@ export class Sandbox {
     } else if (delay !== null) {
       this.#setTimer(delay);
     }
-    if (this.#retiring && !guest.busy && this.#inbox.isEmpty && this.#incoming.size === 0) {
+    const isIdle = !guest.busy && this.#inbox.isEmpty && (this.#turns?.isEmpty ?? true);
+    if (this.#retiring && isIdle && this.#incoming.size === 0) {
       this.#link.whenSent(() => process.exit(0));
+    }
+  }
+
+  #renew(turns: Turns): void {
+    clearTimeout(this.#timer ?? undefined);
+    this.#timer = null;
+    if (!turns.renew()) {
+      this.#link.whenSent(() => process.exit(0));
+    } else if (!turns.isEmpty) {
+      this.#schedule();
     }
   }
 

@@ -10,23 +10,36 @@ import { paths } from "./paths.js";
 import type { Port } from "./realm/host.js";
 import { openPort } from "./realm/port.js";
 import type { FileSystem, Interpreter, Module } from "./realm/pyodide-types.js";
+import { type Watch, watchImports } from "./realm/watch.js";
 import { type SnapshotFile, SnapshotError } from "./snapshot-file.js";
 
-type ModuleFactory = (settings: object) => Promise<Module>;
+interface Settings {
+  instantiateWasm: (imports: Imports, ready: unknown) => unknown;
+}
+interface Imports {
+  readonly env: Record<string, unknown>;
+}
+type ModuleFactory = (settings: Settings) => Promise<Module>;
 
 const HOME = "/home/pyodide";
 const PAGE = 65536;
 
 /** Boots from the snapshot, or in full. */
 export async function bootStock(snapshot: SnapshotFile | null): Promise<Port> {
-  const interpreter = snapshot === null ? await bootFully() : await bootFrom(snapshot);
-  return openPort(interpreter);
+  const watched = watchedFactory(await moduleFactory());
+  const interpreter = await (snapshot === null
+    ? bootFully(watched.factory)
+    : load({
+        _loadSnapshot: new Uint8Array(0),
+        createPyodideModule: restoringFactory(watched.factory, snapshot),
+      }));
+  return openPort(interpreter, watched.watch());
 }
 
-async function bootFully(): Promise<Interpreter> {
+async function bootFully(factory: ModuleFactory): Promise<Interpreter> {
   const files = readGuestBundle();
   const interpreter = await load({
-    createPyodideModule: await moduleFactory(),
+    createPyodideModule: factory,
     fsInit: (fs: FileSystem, { sitePackages }: { readonly sitePackages: string }) => {
       installFiles(fs, sitePackages, files);
       return Promise.resolve();
@@ -36,13 +49,6 @@ async function bootFully(): Promise<Interpreter> {
   return interpreter;
 }
 
-async function bootFrom(snapshot: SnapshotFile): Promise<Interpreter> {
-  return load({
-    _loadSnapshot: new Uint8Array(0),
-    createPyodideModule: restoringFactory(await moduleFactory(), snapshot),
-  });
-}
-
 async function load(options: object): Promise<Interpreter> {
   return (await loadPyodide({ ...baseOptions(), ...options })) as unknown as Interpreter;
 }
@@ -50,6 +56,26 @@ async function load(options: object): Promise<Interpreter> {
 async function moduleFactory(): Promise<ModuleFactory> {
   const module = (await import(paths.stockModule)) as { readonly default: ModuleFactory };
   return module.default;
+}
+
+function watchedFactory(factory: ModuleFactory): { factory: ModuleFactory; watch: () => Watch } {
+  let watch: Watch | undefined;
+  return {
+    factory: (settings) => {
+      const { instantiateWasm } = settings;
+      settings.instantiateWasm = (imports, ready) => {
+        watch = watchImports(imports.env);
+        return instantiateWasm(imports, ready);
+      };
+      return factory(settings);
+    },
+    watch: () => {
+      if (watch === undefined) {
+        throw new Error("Pyodide has not been started");
+      }
+      return watch;
+    },
+  };
 }
 
 /** Reads the pages of the file into the new memory, where Pyodide would copy a whole image. */

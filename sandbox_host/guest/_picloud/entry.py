@@ -6,12 +6,11 @@ import asyncio
 import json
 import logging
 import os
-import random
-import tempfile
 import time
 import warnings
 
 from _picloud import binding, calls, deadline, failures, http_clients, logs, warm
+from _picloud import renew as renewing
 from _picloud import run as runner
 from _picloud.check import check as check_source
 from _picloud.host import Host
@@ -26,7 +25,20 @@ run, pump, window, cancel, tick = (
     runner.cancel,
     runner.tick,
 )
-__all__ = ["calls", "cancel", "deadline", "inbox", "outbox", "pump", "run", "tick", "window"]
+settle, renew = renewing.settle, renewing.renew
+__all__ = [
+    "calls",
+    "cancel",
+    "deadline",
+    "inbox",
+    "outbox",
+    "pump",
+    "renew",
+    "run",
+    "settle",
+    "tick",
+    "window",
+]
 
 
 def prepare() -> None:
@@ -47,9 +59,7 @@ def attach(host: Host) -> None:
     runner.loop.wake = host.wake
     calls.attach(host)
     deadline.Sleeping.block = host.sleep
-    random.seed()
-    tempfile._name_sequence = None  # type: ignore[attr-defined]  # it has its own random state
-    logging._startTime = time.time_ns()  # type: ignore[attr-defined]
+    renewing.differ()
     os.environ.clear()
     os.environ.update({"HOME": "/home/pyodide", "LANG": "C.UTF-8", "TZ": "UTC"})
     asyncio._set_running_loop(None)

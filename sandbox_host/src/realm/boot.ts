@@ -1,10 +1,16 @@
 /** Does what Pyodide's own loader does, with what the host gives instead of files. */
 
+import { type Watch, watchImports } from "./watch.js";
 import { hostCall, messageOf } from "./host-calls.js";
 import type { BootOptions, HostFunctions } from "./host.js";
 import type { FileSystem, InternalApi, Interpreter, Module } from "./pyodide-types.js";
 
 export type Factory = (settings: object) => Promise<Module>;
+
+export interface Booted {
+  readonly interpreter: Interpreter;
+  readonly watch: Watch;
+}
 
 const HOME = "/home/pyodide";
 const PAGE = 65536;
@@ -23,7 +29,7 @@ export async function bootPyodide(
   host: HostFunctions,
   factory: Factory,
   options: BootOptions,
-): Promise<Interpreter> {
+): Promise<Booted> {
   const tables = hostCall(host.snapshotTables)();
   const config = {
     jsglobals: globalThis,
@@ -39,7 +45,7 @@ export async function bootPyodide(
     _makeSnapshot: options.makeSnapshot,
   };
   const API = { config, runtimeEnv: { ...RUNTIME } } as unknown as InternalApi;
-  const module = await makeModule(host, factory, API, options, tables !== "");
+  const { module, watch } = await makeModule(host, factory, API, options, tables !== "");
   let interpreter: Interpreter;
   if (tables === "") {
     interpreter = API.finalizeBootstrap();
@@ -57,7 +63,7 @@ export async function bootPyodide(
     interpreter.runPython("import _picloud.entry; _picloud.entry.prepare()");
   }
   closeTheOutside(module);
-  return interpreter;
+  return { interpreter, watch };
 }
 
 /** The tables of JavaScript objects that belong to the memory, as JSON. */
@@ -65,14 +71,15 @@ export function snapshotTables(interpreter: Interpreter): string {
   return JSON.stringify(interpreter._module.API.serializeHiwireState());
 }
 
-function makeModule(
+async function makeModule(
   host: HostFunctions,
   factory: Factory,
   API: InternalApi,
   options: BootOptions,
   restoring: boolean,
-): Promise<Module> {
+): Promise<{ module: Module; watch: Watch }> {
   const print = hostCall(host.print);
+  let watch: Watch | undefined;
   const compiled = options.compiled as Promise<WebAssembly.Module>;
   const settings = {
     API,
@@ -91,15 +98,18 @@ function makeModule(
       },
     ],
     instantiateWasm: (imports: Imports, ready: (i: unknown, m: unknown) => void): object => {
+      watch = watchImports(imports.env);
       void instantiate(compiled, imports, ready, host);
       return {};
     },
   };
-  return asInBrowser(() => factory(settings)).then((module) => {
-    // They hold the module and with it the WebAssembly file, which nobody reads again.
-    delete module.instantiateWasm;
-    return module;
-  });
+  const module = await asInBrowser(() => factory(settings));
+  // It holds the module and with it the WebAssembly file, which nobody reads again.
+  delete module.instantiateWasm;
+  if (watch === undefined) {
+    throw new Error("Pyodide has brought a WebAssembly of its own");
+  }
+  return { module, watch };
 }
 
 interface Imports {

@@ -77,4 +77,10 @@ export interface Port {
   readonly putBody: (stream: number) => string | undefined;
   readonly result: (call: number, flags: number) => string | undefined;
   readonly limitMemory: (bytes: number) => void;
+  /** Lets the guest get quiet and keeps everything of it that is not in the memory. */
+  readonly keep: () => string | undefined;
+  /** Whether a script has reached for JavaScript since `keep`, which `restore` can't undo. */
+  readonly touched: () => boolean;
+  /** Puts back what `keep` has kept, after the memory; calls are numbered from `firstCall` on. */
+  readonly restore: (firstCall: number) => string | undefined;
 }

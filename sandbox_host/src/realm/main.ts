@@ -19,10 +19,10 @@ export function start(
 ): void {
   const fire = defineGlobals(host);
   bootPyodide(host, factory, options).then(
-    (interpreter) => {
+    ({ interpreter, watch }) => {
       ready({
         fire,
-        port: openPort(interpreter),
+        port: openPort(interpreter, watch),
         freeze: freezeIntrinsics,
         snapshotTables: () => snapshotTables(interpreter),
       });

@@ -3,14 +3,16 @@
 import { hostCall, messageOf } from "./host-calls.js";
 import type { Capabilities, Port } from "./host.js";
 import type { Buffered, Entry, Interpreter, Module } from "./pyodide-types.js";
+import { keepFiles } from "./files.js";
 import { signalBuffer } from "./soft-stop.js";
+import type { Watch } from "./watch.js";
 
 interface Place {
   readonly start: number;
   readonly size: number;
 }
 
-export function openPort(interpreter: Interpreter): Port {
+export function openPort(interpreter: Interpreter, watch: Watch): Port {
   const module = interpreter._module;
   const entry = interpreter.pyimport("_picloud.entry") as Entry;
   const inbox = placeOf(entry.inbox);
@@ -29,7 +31,9 @@ export function openPort(interpreter: Interpreter): Port {
     shared: placeOf(entry.outbox.shared).start,
     attach: guarded((host: Capabilities, now: () => number) => {
       interpreter.setInterruptBuffer(signalBuffer(module, word, now));
-      entry.attach(wrapped(host));
+      const functions = wrapped(host);
+      watch.trust(functions);
+      entry.attach(functions);
     }),
     run: guarded(run),
     pump: guarded(pump),
@@ -50,6 +54,32 @@ export function openPort(interpreter: Interpreter): Port {
     putBody: guarded(put_body),
     result: guarded(result),
     limitMemory: limiterOf(module),
+    ...resetting(module, entry, watch),
+  };
+}
+
+/** What `isolation: invocation` needs; the memory itself is the host's part. */
+function resetting(
+  module: Module,
+  entry: Entry,
+  watch: Watch,
+): Pick<Port, "keep" | "touched" | "restore"> {
+  const { settle, renew } = entry;
+  let restoreFiles = (): void => undefined;
+  let restoreTables = (): void => undefined;
+  return {
+    keep: guarded(() => {
+      settle();
+      restoreFiles = keepFiles(module.FS, module.MEMFS);
+      restoreTables = watch.keepTables();
+      watch.forget();
+    }),
+    touched: watch.touched,
+    restore: guarded((firstCall: number) => {
+      restoreFiles();
+      restoreTables();
+      renew(firstCall);
+    }),
   };
 }
 

@@ -1,5 +1,7 @@
 /** The parts of Pyodide and Emscripten that are used, most of which its declarations leave out. */
 
+import type { Files, MemoryFiles } from "./files.js";
+
 /** The Emscripten module; the views are replaced whenever the memory grows. */
 export interface Module {
   readonly HEAPU8: Uint8Array;
@@ -7,6 +9,7 @@ export interface Module {
   readonly HEAPF64: Float64Array;
   readonly memory: WebAssembly.Memory;
   readonly FS: FileSystem;
+  readonly MEMFS: MemoryFiles;
   readonly ENV: Record<string, string>;
   readonly API: InternalApi;
   readonly _Py_Version: number;
@@ -53,6 +56,8 @@ export interface Entry extends PyProxy {
   readonly window: (stream: number, credit: number) => void;
   readonly cancel: (stream: number) => void;
   readonly tick: () => void;
+  readonly settle: () => void;
+  readonly renew: (firstCall: number) => void;
   readonly inbox: Buffered;
   readonly outbox: PyProxy & { readonly buffer: Buffered; readonly shared: Buffered };
   readonly calls: PyProxy & { readonly buffer: Buffered };
@@ -60,7 +65,7 @@ export interface Entry extends PyProxy {
 }
 
 /** Emscripten's file system, as far as it is used here. */
-export interface FileSystem {
+export interface FileSystem extends Files {
   readonly filesystems: Record<string, unknown>;
   mkdirTree(path: string): void;
   chdir(path: string): void;
