@@ -11,6 +11,7 @@ from typing import Final
 FIRST: Final = 70_000
 BLOCK: Final = 2048  # twice the most sandboxes a node may have
 _BLOCKS: Final = 14
+_CLAIM = "\0picloud-user-ids-"  # an abstract name: nobody else can have it, it ends with its owner
 
 
 class UserIds:
@@ -19,7 +20,11 @@ class UserIds:
     def __init__(self) -> None:
         """Claim the first free block. Raises OSError when all are taken."""
         self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.first = self._claim_block()
+        try:
+            self.first = self._claim_block()
+        except OSError:
+            self.close()
+            raise
         self._free = deque(range(self.first, self.first + BLOCK))
 
     def __str__(self) -> str:
@@ -35,11 +40,14 @@ class UserIds:
         """Its sandbox has ended."""
         self._free.append(user)
 
+    def close(self) -> None:
+        """Others may claim the block."""
+        self._claim.close()
+
     def _claim_block(self) -> int:
         for first in range(FIRST, FIRST + _BLOCKS * BLOCK, BLOCK):
             try:
-                # an abstract name: nobody else can have it, and it ends with this process
-                self._claim.bind(f"\0picloud-user-ids-{first}")
+                self._claim.bind(f"{_CLAIM}{first}")
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
