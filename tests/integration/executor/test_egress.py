@@ -357,6 +357,18 @@ async def test_connections_are_kept_within_an_app_and_never_across(
     assert site.connections == 2
 
 
+async def test_of_many_apps_only_some_keep_connections(client: Asker, site: Web) -> None:
+    for number in range(40):
+        client.app_id = UUID(int=number)
+        await client.fetch(site.url)
+    client.app_id = UUID(int=39)
+    await client.fetch(site.url)
+    assert site.connections == 40
+    client.app_id = UUID(int=0)
+    await client.fetch(site.url)
+    assert site.connections == 41
+
+
 async def test_many_requests_wait_for_a_place(site: Web) -> None:
     at_once = most = 0
 

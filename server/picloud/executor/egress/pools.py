@@ -15,6 +15,7 @@ import httpcore
 
 _KEPT: Final = 8  # idle connections of one app
 _EXPIRY: Final = 15.0  # seconds a connection is kept
+_MOST_POOLS: Final = 32  # apps whose connections are kept; each connection is a descriptor
 _SWEEP: Final = 20.0  # seconds from a request to the look for what nobody uses
 
 
@@ -42,6 +43,7 @@ class Pools:
         context = await self._trust()
         pool = self._pools.get(app_id)
         if pool is None:
+            self._drop_oldest()
             pool = self._pools[app_id] = _AppPool(self._make(context))
         pool.users += 1
         try:
@@ -91,16 +93,23 @@ class Pools:
     def _sweep(self) -> None:
         """Close what has not been used for a while; no timer runs while there is nothing."""
         self._sweeper = None
-        loop = asyncio.get_running_loop()
         old = time.monotonic() - _EXPIRY
         for app_id, pool in list(self._pools.items()):
             if not pool.users and pool.last_used <= old:
-                del self._pools[app_id]
-                closing = loop.create_task(pool.connections.aclose())
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
+                self._drop(app_id)
         if self._pools:
-            self._sweeper = loop.call_later(_SWEEP, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP, self._sweep)
+
+    def _drop_oldest(self) -> None:
+        idle = [app_id for app_id, pool in self._pools.items() if not pool.users]
+        if len(self._pools) >= _MOST_POOLS and idle:
+            self._drop(min(idle, key=lambda app_id: self._pools[app_id].last_used))
+
+    def _drop(self, app_id: UUID) -> None:
+        pool = self._pools.pop(app_id)
+        closing = asyncio.get_running_loop().create_task(pool.connections.aclose())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 def _make_context() -> ssl.SSLContext:
