@@ -18,7 +18,7 @@ from picloud.store.database import Pool
 from support.node import running_node
 
 ROUNDS = 5
-SECONDS = 1.0  # of each half of a round
+SECONDS = 0.7  # of each half of a round
 AT_ONCE = 4
 WORST_RATIO = 2.0  # of the 99th percentiles
 

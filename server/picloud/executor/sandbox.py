@@ -13,7 +13,7 @@ from picloud.errors import PlatformError
 from picloud.executor.link import Link
 from picloud.executor.sandbox_process import ExitStatus, SandboxProcess
 
-_BURNING_NICE: Final = 15  # 3 % of the weight of one with the usual priority
+_BURNING_NICE: Final = 10  # a tenth of the weight of one with the usual priority
 
 
 class SandboxMisuseError(PlatformError):
