@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 PAUSE = 0.002  # seconds between two requests of the one that measures
+_PATIENCE = 30.0  # seconds until somebody who pushes has an answer
 _REQUEST = b"GET %b HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -49,19 +50,26 @@ async def measure(sock: Path, path: str, seconds: float) -> Latency:
 
 @asynccontextmanager
 async def pushing(client: httpx.AsyncClient, url: str, at_once: int) -> AsyncIterator[Counter[int]]:
-    """Call without a pause, so many at a time, while the body runs; counts statuses."""
+    """Call without a pause, so many at a time, while the body runs; counts statuses.
+
+    The body begins when the first answer has come.
+    """
     seen: Counter[int] = Counter()
+    answered = asyncio.Event()
 
     async def push() -> None:
         while True:
             with contextlib.suppress(httpx.TransportError):
                 answer = await client.get(url)
                 seen[answer.status_code] += 1
+                answered.set()
                 if answer.status_code in (429, 503):
                     await asyncio.sleep(0.02)
 
     callers = [asyncio.create_task(push()) for _ in range(at_once)]
     try:
+        async with asyncio.timeout(_PATIENCE):
+            await answered.wait()
         yield seen
     finally:
         for caller in callers:
