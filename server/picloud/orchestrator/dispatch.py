@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.domain.invocation import Outcome
+from picloud.domain.limits import Isolation
 from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.executor.sandbox import SandboxState
 from picloud.executor.usage import memory_bytes
@@ -126,7 +127,8 @@ class Dispatcher:
         target, sandbox = box.lane.target, box.sandbox
         import_ms = self._import_ms(target)
         sandbox.bind(target.version_id)
-        sandbox.limit_memory(target.limits.memory_mb)
+        copies = 2 if target.isolation is Isolation.INVOCATION else 1  # one to be put back
+        sandbox.limit_memory(copies * target.limits.memory_mb)
         box.import_until = time.monotonic() + import_ms / 1000
         try:
             await self._services.open(box, target.app_id, app.egress)
