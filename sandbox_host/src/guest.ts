@@ -16,6 +16,9 @@ const STEPPING = 4;
 export const BODY_ASIDE = 0x40;
 export const CANCELLED = 0x80;
 
+/** Flag the host adds to a RESULT: another piece of it comes next. */
+const MORE = 0x40;
+
 /** The interpreter has died: nothing in it can be trusted, or called again. */
 export class GuestDiedError extends Error {
   override readonly name = "GuestDiedError";
@@ -74,8 +77,13 @@ export class Guest {
 
   /** A part of the result of an asynchronous call. */
   result(call: number, flags: number, payload: Uint8Array): void {
-    this.#hand([payload]);
-    alive(this.#port.result(call, flags));
+    const { calls, callsSize } = this.#port;
+    for (let at = 0; at < payload.length; at += callsSize) {
+      const piece = payload.subarray(at, at + callsSize);
+      this.#memory.bytes.set(piece, calls);
+      const more = at + piece.length < payload.length ? MORE : 0;
+      alive(this.#port.result(call, flags | more, piece.length));
+    }
   }
 
   /** Puts a body that came in pieces where its invocation will find it. */

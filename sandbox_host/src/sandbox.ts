@@ -121,7 +121,7 @@ export class Sandbox {
         return;
       case FrameType.Result:
         this.#enter(() => {
-          this.#guest.result(stream, flags, new Uint8Array(payload));
+          this.#guest.result(stream, flags, payload);
         });
         return;
       case FrameType.Retire:

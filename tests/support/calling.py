@@ -59,10 +59,16 @@ class Calling:
         self.logs.append(payload)
 
     def exchange_ended(self, exchange: Exchange) -> None:
-        pass
+        if not self.link.open_exchanges:
+            self.calls.invocation_ended(self.invocation)
 
     async def bind(
-        self, source: str, broker: Broker, policy: EgressPolicy, limits: CallLimits
+        self,
+        source: str,
+        broker: Broker,
+        policy: EgressPolicy,
+        limits: CallLimits,
+        isolation: str = "sandbox",
     ) -> None:
         """Serve its calls, then let it load a script."""
         services = {"fetch": broker.service(APP, policy)}
@@ -70,6 +76,7 @@ class Calling:
         self.link.calls = self.calls
         await self.calls.listen(self.process.take_calls())
         head = {"app": "demo", "script": "s", "version": 1, "filename": "s.py", "memory_mb": 256}
+        head["isolation"] = isolation
         await self.link.bind(
             {**head, "log_bytes": 262_144, "timeout_ms": 60_000}, source.encode(), PATIENCE
         )
@@ -98,6 +105,7 @@ async def calling(
     snapshot: Path,
     policy: EgressPolicy | None = None,
     limits: CallLimits | None = None,
+    isolation: str = "sandbox",
 ) -> AsyncIterator[Calling]:
     """A sandbox bound to a source, in its jail."""
     spawner = Spawner()
@@ -109,7 +117,8 @@ async def calling(
     try:
         made.link = await connect(process.link, on_lost=made.lost.set_result, timeout=PATIENCE)
         made.link.owner = made
-        await made.bind(source, broker, policy or EgressPolicy(), limits or CallLimits())
+        policy, limits = policy or EgressPolicy(), limits or CallLimits()
+        await made.bind(source, broker, policy, limits, isolation)
         yield made
         made.calls.close()
         made.link.close()

@@ -18,6 +18,7 @@ from _picloud.loop import Loop
 from _picloud.outbox import END, HEADER, outbox
 
 CALL, RESULT = 14, 15
+MORE = 0x40  # flag the host sets: another piece of this frame comes next
 _SIZE = 64 * 1024
 _PART = 60 * 1024  # of a body in one frame
 _MOST_OPEN = 64  # asynchronous calls under way; more wait here
@@ -114,15 +115,27 @@ _pending: dict[int, tuple[_Result, asyncio.Future[_Result]]] = {}
 _places = asyncio.Semaphore(_MOST_OPEN)
 
 
-def result(number: int, flags: int, payload: bytes) -> None:
-    """The host brings a RESULT frame from the link; nobody may wait for it any more."""
+_pieces: list[bytes] = []  # of the RESULT frame that the host is bringing
+
+
+def result(number: int, flags: int, size: int) -> None:
+    """The host brings a RESULT frame from the link, in pieces as large as `buffer`.
+
+    Nobody may wait for it any more.
+    """
     pending = _pending.get(number)
     if pending is None or pending[1].done():
+        _pieces.clear()
         return
     held, future = pending
     try:
-        held.add(flags, payload)
+        _pieces.append(bytes(memoryview(buffer)[:size]))
+        if flags & MORE:
+            return
+        held.add(flags, b"".join(_pieces))
+        _pieces.clear()
     except MemoryError as error:
+        _pieces.clear()
         future.set_exception(error)
     else:
         if held.ended:

@@ -75,7 +75,7 @@ export interface Port {
   readonly bind: () => string | undefined;
   readonly check: (stream: number) => string | undefined;
   readonly putBody: (stream: number) => string | undefined;
-  readonly result: (call: number, flags: number) => string | undefined;
+  readonly result: (call: number, flags: number, size: number) => string | undefined;
   readonly limitMemory: (bytes: number) => void;
   /** Lets the guest get quiet and keeps everything of it that is not in the memory. */
   readonly keep: () => string | undefined;

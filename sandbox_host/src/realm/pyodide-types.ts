@@ -50,7 +50,7 @@ export interface Entry extends PyProxy {
   readonly bind: () => void;
   readonly check: (stream: number) => void;
   readonly put_body: (stream: number) => void;
-  readonly result: (call: number, flags: number) => void;
+  readonly result: (call: number, flags: number, size: number) => void;
   readonly run: (start: number, end: number) => void;
   readonly pump: () => void;
   readonly window: (stream: number, credit: number) => void;

@@ -216,6 +216,32 @@ async def test_a_cancelled_fetch_leaves_the_others_alone(interleaved: Calling, s
     assert await interleaved.call(body=f"lengths('{site.url}/')".encode()) == [[2]]
 
 
+LEAVES_ONE = """
+import asyncio, pic
+tasks = []
+async def handler(request):
+    url = request.text()
+    tasks.append(asyncio.create_task(pic.afetch(url + "/late")))
+    await asyncio.sleep(0)
+    own = await pic.afetch(url + "/own")
+    return [own.text(), pic.fetch(url + "/blocking").text(), len(tasks)]
+"""
+
+
+async def test_no_request_sees_the_result_of_one_before_its_time(
+    broker: Broker, site: Web, snapshot: Path
+) -> None:
+    async def late(_: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.002)
+        writer.write(reply(b"of another request"))
+
+    site.answers["/late"] = late
+    async with calling(LEAVES_ONE, broker, snapshot, isolation="invocation") as sandbox:
+        for _ in range(30):
+            assert await sandbox.call(body=site.url.encode()) == ["ok", "ok", 1]
+    assert not sandbox.lost.done() or sandbox.lost.result() is None
+
+
 async def test_asyncio_run_in_a_sync_handler_can_fetch(sync: Calling, site: Web) -> None:
     call = f"__import__('asyncio').run(pic.afetch('{site.url}/')).text()"
     assert await sync.call(body=call.encode()) == ["ok"]
