@@ -1,7 +1,7 @@
 /** The functions of the host that the realm gets; see realm/host.ts for what they promise. */
 
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
 import { paths } from "./paths.js";
 import type { HostFunctions } from "./realm/host.js";
@@ -80,7 +80,6 @@ function makeFiles(snapshot: SnapshotFile | null) {
     stdlibSize: (): number => fstatSync(stdlib).size,
     stdlibInto: (target: Uint8Array): void => {
       readSync(stdlib, target, 0, target.length, 0);
-      closeSync(stdlib);
     },
     guestBundle: (): string => readFileSync(paths.guestBundle, "utf8"),
     snapshotTables: (): string => snapshot?.tables ?? "",

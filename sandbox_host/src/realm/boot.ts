@@ -162,8 +162,7 @@ function installPython(host: HostFunctions, module: Module): void {
   API.sitePackages = `${library}/site-packages`;
   FS.mkdirTree(API.sitePackages);
   FS.mkdirTree(`${library}/lib-dynload`);
-  const zip = filled(host.stdlibSize, host.stdlibInto);
-  FS.writeFile(`/lib/python${String(major)}${String(minor)}.zip`, zip, { canOwn: true });
+  installLibrary(host, FS, `/lib/python${String(major)}${String(minor)}.zip`);
   FS.mkdirTree(HOME);
   FS.chdir(HOME);
   Object.assign(module.ENV, ENVIRONMENT);
@@ -197,10 +196,27 @@ function closeTheOutside(module: Module): void {
   }
 }
 
-function filled(size: () => number, into: (target: Uint8Array) => void): Uint8Array {
-  const bytes = new Uint8Array(hostCall(size)());
-  hostCall(into)(bytes);
-  return bytes;
+/** The standard library's file, whose bytes come when they are read: most scripts need none. */
+function installLibrary(host: HostFunctions, fs: FileSystem, path: string): void {
+  fs.writeFile(path, "");
+  const { node } = fs.lookupPath(path);
+  const into = hostCall(host.stdlibInto);
+  const size = hostCall(host.stdlibSize)();
+  const settle = (value: Uint8Array): void => {
+    Object.defineProperty(node, "contents", { value, writable: true, enumerable: true });
+  };
+  node.usedBytes = size;
+  Object.defineProperty(node, "contents", {
+    get: () => {
+      const bytes = new Uint8Array(size);
+      into(bytes);
+      settle(bytes);
+      return bytes;
+    },
+    set: settle,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 function fromHex(text: string): Uint8Array {

@@ -3,7 +3,8 @@
  * which devices there are, only JavaScript could change.
  */
 
-interface Node {
+export interface Node {
+  usedBytes?: number;
   parent: Node | null;
   mounted: { readonly root: Node } | null;
   contents?: Record<string, Node> | Uint8Array;

@@ -1,6 +1,6 @@
 /** The globals that Pyodide and scripts expect of a browser, on top of what the host gives. */
 
-import { hostCall, messageOf } from "./host-calls.js";
+import { hostCall, hostClock, messageOf } from "./host-calls.js";
 import type { HostFunctions } from "./host.js";
 import { makeEncoding } from "./encoding.js";
 
@@ -17,7 +17,7 @@ export function defineGlobals(host: HostFunctions): (id: number) => void {
     ...timers,
     ...makeEncoding(host),
     console: makeConsole(print),
-    performance: { now: hostCall(host.now), timeOrigin: 0 },
+    performance: { now: hostClock(host.now), timeOrigin: 0 },
     crypto: makeCrypto(host),
     MessageChannel: channelOf(timers.setImmediate),
     AbortSignal,

@@ -23,6 +23,17 @@ export function hostCall<A extends readonly unknown[], R>(
   };
 }
 
+/** `hostCall` for the clock, which is read several times in every invocation. */
+export function hostClock(clock: () => number): () => number {
+  return () => {
+    try {
+      return clock();
+    } catch {
+      throw new FreshError("the clock can't be read");
+    }
+  };
+}
+
 /** The message of whatever was thrown, whoever threw it. */
 export function messageOf(error: unknown): string {
   try {

@@ -1,6 +1,6 @@
 /** The parts of Pyodide and Emscripten that are used, most of which its declarations leave out. */
 
-import type { Files, MemoryFiles } from "./files.js";
+import type { Files, MemoryFiles, Node } from "./files.js";
 
 /** The Emscripten module; the views are replaced whenever the memory grows. */
 export interface Module {
@@ -69,5 +69,6 @@ export interface FileSystem extends Files {
   readonly filesystems: Record<string, unknown>;
   mkdirTree(path: string): void;
   chdir(path: string): void;
+  lookupPath(path: string): { readonly node: Node };
   writeFile(path: string, content: string | Uint8Array, options?: { canOwn: boolean }): void;
 }
