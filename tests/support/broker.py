@@ -46,6 +46,7 @@ class Asker:
         deadline = asyncio.get_running_loop().time() + 60
         call = Call(Channel(port), 1, full, self, deadline)
         call.body += body
+        call.hops = self.hops
         try:
             await self.broker.service(self.app_id, self.policy)(call)
         finally:

@@ -31,7 +31,6 @@ PATIENCE = 60.0
 class Invocation:
     """Whoever calls; what it fetched."""
 
-    hops: int = 0
     fetches: list[Fetch] = field(default_factory=list)
 
     def took_fetch(self, fetch: Fetch) -> None:
@@ -54,6 +53,9 @@ class Calling:
     def caller(self, stream: int) -> tuple[Caller | None, float] | None:
         loop = asyncio.get_running_loop()
         return (self.invocation, loop.time() + self.seconds) if self.running else None
+
+    def hops(self) -> int:
+        return 0
 
     def log(self, exchange: Exchange | None, payload: bytes) -> None:
         self.logs.append(payload)

@@ -44,8 +44,6 @@ class CallLimits:
 class Caller(Protocol):
     """An invocation, as its calls see it."""
 
-    hops: int  # of scripts calling scripts, up to this invocation
-
     def took_fetch(self, fetch: Fetch) -> None:
         """Remember a request to the outside; it changes until it has ended."""
 
@@ -58,6 +56,9 @@ class CallOwner(Protocol):
 
         Stream 0 is the import, or a task of no invocation. None: nothing runs that could call.
         """
+
+    def hops(self) -> int:
+        """How many scripts have called scripts up to here: the most of all that it runs."""
 
 
 class CallFailed(Exception):  # noqa: N818 - the script is told, nothing is wrong here
@@ -99,6 +100,7 @@ class Call:
         self.body = bytearray()
         self.caller = caller
         self.deadline = deadline
+        self.hops = 0  # of scripts calling scripts, up to the invocation
         self.ended = False
         self.service: Service = _refuse
         self.task: asyncio.Task[None] | None = None
@@ -235,6 +237,7 @@ class Calls:
         caller, deadline = found or (None, self._loop.time() + _REFUSED_SECONDS)
         call = Call(channel, id, values, caller, deadline)
         call.service = self._services[op] if found else _refuse
+        call.hops = self._owner.hops()
         channel.receiving[id] = call
         self._open.add(call)
         left = deadline - self._loop.time()

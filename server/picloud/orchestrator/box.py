@@ -67,6 +67,11 @@ class Box:
         invocation = cast(Invocation, exchange)
         return invocation, self._due(invocation)
 
+    def hops(self) -> int:
+        """The most hops of what it runs: a script may say for which of these it calls."""
+        begun = self._begun() or ([self.first] if self.first is not None else [])
+        return max((invocation.hops for invocation in begun), default=0)
+
     def start(self, invocation: Invocation) -> None:
         """Send an invocation to the sandbox."""
         self.running.append(invocation)

@@ -20,8 +20,6 @@ PATIENCE = 10.0
 
 
 class Invocation:
-    hops = 0
-
     def took_fetch(self, fetch: Fetch) -> None:
         raise NotImplementedError
 
@@ -52,6 +50,9 @@ class Sandbox:
         return (
             (self.invocation, self.loop.time() + self.seconds) if stream in self.streams else None
         )
+
+    def hops(self) -> int:
+        return 3
 
     def write(self, frame: bytes) -> None:
         self.on_link.append(frame)
@@ -122,7 +123,7 @@ async def test_a_call_is_served_and_answered(make: Make) -> None:
     sandbox = await make()
     sandbox.call(1, body=b"hello")
     assert await sandbox.result() == (1, {"status": 1}, b"hello")
-    assert sandbox.calls.open == 0
+    assert (sandbox.calls.open, sandbox.served[0].hops) == (0, 3)
 
 
 async def test_a_body_may_come_in_parts(make: Make) -> None:

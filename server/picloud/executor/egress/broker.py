@@ -99,7 +99,6 @@ class Broker:
         limits = self._limits
         meter = Meter(limits.egress_header_bytes)
         current_meter.set(meter)
-        hops = 0 if call.caller is None else call.caller.hops
         target = request.target
         sent = httpcore.Request(
             request.method.encode(),
@@ -109,7 +108,7 @@ class Broker:
                 port=target.port,
                 target=target.path.encode(),
             ),
-            headers=request.wire_headers(hops + 1),
+            headers=request.wire_headers(call.hops + 1),
             content=_pieces(request.body),
             extensions={"timeout": {"connect": limits.egress_connect_ms / 1000}},
         )
@@ -170,7 +169,7 @@ class _TimeLimit:
     def __init__(self, milliseconds: int, name: str) -> None:
         self._due = asyncio.get_running_loop().time() + milliseconds / 1000
         self._name = name
-        self._timeout = asyncio.timeout_at(self._due)
+        self._timeout: asyncio.Timeout
 
     @classmethod
     def of(cls, request: Outgoing, limits: EgressLimits) -> _TimeLimit:
