@@ -1,19 +1,27 @@
-"""What a script imports: the request it is given and the response it may give back."""
+"""What a script imports; docs/pic.md has it all on one page."""
 
 from pic.fetch import FetchError, FetchResponse, afetch, fetch
 from pic.multi import Headers, MultiDict
+from pic.record import log
 from pic.request import Request
 from pic.response import Response
+from pic.running import invocation
+from pic.settings import MissingSetting, env, secrets
 from pic.upload import Upload
 
 __all__ = [
     "FetchError",
     "FetchResponse",
     "Headers",
+    "MissingSetting",
     "MultiDict",
     "Request",
     "Response",
     "Upload",
     "afetch",
+    "env",
     "fetch",
+    "invocation",
+    "log",
+    "secrets",
 ]

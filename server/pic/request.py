@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from http.cookies import CookieError, SimpleCookie
+from http.cookies import _unquote as unquote_cookie
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -57,6 +57,16 @@ class Request:
         """The decoded path inside the app, starting with a slash."""
         return _decoded(self._lines[_PATH])
 
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, percent-encoded."""
+        return self._lines[_PATH]
+
+    @property
+    def raw_query(self) -> str:
+        """The query string as it was sent, without the question mark."""
+        return self._lines[_QUERY]
+
     @cached_property
     def path_params(self) -> dict[str, str]:
         """What the placeholders of the route matched."""
@@ -82,13 +92,12 @@ class Request:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """The cookies the client sent; a malformed one is left out."""
+        """The cookies the client sent; what has no name is left out."""
         cookies: dict[str, str] = {}
-        for part in "; ".join(self.headers.get_all("cookie")).split(";"):
-            try:
-                cookies.update((name, m.value) for name, m in SimpleCookie(part.strip()).items())
-            except CookieError:
-                continue
+        for part in ";".join(self.headers.get_all("cookie")).split(";"):
+            name, given, value = part.partition("=")
+            if given and name.strip():
+                cookies[name.strip()] = unquote_cookie(value.strip())
         return cookies
 
     @property
@@ -119,15 +128,26 @@ class Request:
 
     def json(self) -> Any:
         """The body parsed as JSON. Raises ValueError when it is not JSON."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ValueError(f"the body is not JSON: {error}") from None
+        except RecursionError:
+            raise ValueError("the body is JSON that is nested too deeply") from None
 
     def form(self) -> MultiDict[str | Upload]:
-        """The fields of an urlencoded or multipart form; files are `pic.Upload`."""
+        """The fields of an urlencoded or multipart form; files are `pic.Upload`.
+
+        Raises ValueError when the body is no form, or a malformed one.
+        """
         content_type = self.headers.get("content-type", "")
-        if content_type.lower().startswith("multipart/form-data"):
+        media_type = content_type.partition(";")[0].strip().lower()
+        if media_type == "multipart/form-data":
             from pic.multipart import parse_multipart  # the e-mail package is slow to import
 
             return MultiDict(parse_multipart(content_type, self.body))
+        if media_type not in ("", "application/x-www-form-urlencoded"):
+            raise ValueError(f"the body is {media_type}, which is no form")
         fields: list[tuple[str, str | Upload]] = [*parse_urlencoded(self.text())]
         return MultiDict(fields)
 

@@ -51,6 +51,7 @@ class Response:
         *,
         max_age: int | None = None,
         path: str = "/",
+        domain: str | None = None,
         secure: bool = False,
         http_only: bool = True,
         same_site: Literal["Strict", "Lax", "None"] = "Lax",
@@ -61,6 +62,8 @@ class Response:
         morsel = cookie[name]
         morsel["path"] = path
         morsel["samesite"] = same_site
+        if domain is not None:
+            morsel["domain"] = domain
         if max_age is not None:
             morsel["max-age"] = str(max_age) if max_age else "0"
         if secure:
@@ -68,3 +71,7 @@ class Response:
         if http_only:
             morsel["httponly"] = True
         self.headers.append(("set-cookie", morsel.OutputString()))
+
+    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Make the client forget a cookie that was set with this path and domain."""
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain)
