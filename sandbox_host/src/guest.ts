@@ -65,6 +65,11 @@ export class Guest {
     alive(this.#port.tick());
   }
 
+  /** Lets the script clean up; that is done once it is not busy. */
+  retire(): void {
+    alive(this.#port.retire());
+  }
+
   bind(payload: Uint8Array): void {
     this.#hand([payload]);
     alive(this.#port.bind());

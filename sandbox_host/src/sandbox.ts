@@ -40,11 +40,14 @@ export class Sandbox {
   readonly #incoming = new Map<number, Incoming>();
   readonly #inbox: Inbox;
   /** Only with `isolation: invocation`. */
+  #takesTurns = false;
+  /** Made when the script is bound, which an ASGI application may take its time for. */
   #turns: Turns | null = null;
   #scheduled = false;
   #timer: NodeJS.Timeout | null = null;
   #timerDue = 0;
   #retiring = false;
+  #told = false;
   #dead = false;
 
   constructor(booted: Booted, fd: number, callsFd: number) {
@@ -141,12 +144,10 @@ export class Sandbox {
     if (typeof head.memory_mb === "number") {
       this.#guest.limitMemory(head.memory_mb * MEGABYTE);
     }
+    this.#takesTurns = head.isolation === "invocation";
     this.#enter(() => {
       this.#guest.bind(payload);
     });
-    if (head.isolation === "invocation") {
-      this.#turns = new Turns(this.#guest, this.#inbox);
-    }
   }
 
   #takeInvoke(flags: number, stream: number, buffer: Buffer, start: number, end: number): void {
@@ -228,6 +229,9 @@ export class Sandbox {
   }
 
   #afterGuest(): void {
+    if (this.#takesTurns && this.#turns === null && !this.#guest.busy) {
+      this.#turns = new Turns(this.#guest, this.#inbox);
+    }
     if (this.#turns?.isOver === true) {
       this.#renew(this.#turns);
     }
@@ -240,8 +244,20 @@ export class Sandbox {
     }
     const isIdle = !guest.busy && this.#inbox.isEmpty && (this.#turns?.isEmpty ?? true);
     if (this.#retiring && isIdle && this.#incoming.size === 0) {
-      this.#link.whenSent(() => process.exit(0));
+      this.#leave();
     }
+  }
+
+  /** Nothing runs any more: the script may clean up, then the process ends. */
+  #leave(): void {
+    if (this.#told) {
+      this.#link.whenSent(() => process.exit(0));
+      return;
+    }
+    this.#told = true;
+    this.#enter(() => {
+      this.#guest.retire();
+    });
   }
 
   #renew(turns: Turns): void {

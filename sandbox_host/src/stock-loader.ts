@@ -95,11 +95,11 @@ function restoringFactory(factory: ModuleFactory, snapshot: SnapshotFile): Modul
 
 /** Allocating is the one way to make Emscripten grow its memory and renew its views. */
 function growTo(module: Module, size: number): void {
-  if (module.HEAPU8.length < size) {
-    module._malloc(size - module.HEAPU8.length + PAGE);
-  }
-  if (module.HEAPU8.length < size) {
-    throw new SnapshotError("there is not enough memory for it");
+  // The first block may fit into memory that is there already.
+  while (module.HEAPU8.length < size) {
+    if (module._malloc(size - module.HEAPU8.length + PAGE) === 0) {
+      throw new SnapshotError("there is not enough memory for it");
+    }
   }
 }
 

@@ -142,9 +142,15 @@ class Box:
         return checked
 
     def head(
-        self, method: str, path: str, query: str, headers: dict[str, str], params: str
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        params: str,
+        timeout_ms: int = 10_000,
     ) -> bytes:
-        lines = [uuid.uuid4().hex, "10000", method, path, query, "192.0.2.7", params]
+        lines = [uuid.uuid4().hex, str(timeout_ms), method, path, query, "192.0.2.7", params]
         lines += ["https", "/x/demo", "host:demo.example"]
         lines += [f"{name}:{value}" for name, value in headers.items()]
         return "\n".join(lines).encode("latin-1")
@@ -158,10 +164,11 @@ class Box:
         body: bytes = b"",
         params: str = "",
         end: bool = True,
+        timeout_ms: int = 10_000,
     ) -> int:
         """INVOKE; the stream it goes by."""
         self._stream += 1
-        head = self.head(method, path, query, headers or {}, params)
+        head = self.head(method, path, query, headers or {}, params, timeout_ms)
         self.send(frames.encode_invoke(self._stream, head, body, end))
         return self._stream
 

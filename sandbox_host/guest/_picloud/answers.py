@@ -9,6 +9,7 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from _picloud.failures import AnswerError
+from _picloud.invocation import Limits
 from pic.response import Response
 
 Stream = Generator[Any, Any, Any] | AsyncGenerator[Any, Any]
@@ -36,7 +37,6 @@ _OF_THE_CONNECTION = frozenset(
         *("te", "trailer", "transfer-encoding", "upgrade"),
     )
 )
-_HEAD_MAX = 64 * 1024
 
 
 def _default(value: object) -> Any:
@@ -54,9 +54,11 @@ def encode_json(value: object) -> bytes:
     try:
         chunks = _chunks(value, 0)
         return (chunks[0] if len(chunks) == 1 else "".join(chunks)).encode()
-    except (TypeError, ValueError, RecursionError) as error:
+    except BaseException as error:
         _markers.clear()
-        raise AnswerError(f"the answer is not JSON: {error}") from error
+        if isinstance(error, (TypeError, ValueError, RecursionError)):
+            raise AnswerError(f"the answer is not JSON: {error}") from error
+        raise
 
 
 def encode_text(text: str) -> bytes:
@@ -81,15 +83,21 @@ SIMPLE: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
 }
 
 
+class AppResponse(Response):
+    """The answer of an application, to which no content type is added."""
+
+    __slots__ = ()
+
+
 def unpack(result: object) -> tuple[object, int, list[tuple[str, str]]]:
     """Body, status and headers of a result of any allowed shape."""
     if isinstance(result, Response):
-        return result.body, _status(result.status), _pairs(result.headers)
+        return result.body, checked_status(result.status), checked_headers(result.headers)
     if isinstance(result, tuple):
         if len(result) == 2:
-            return result[0], _status(result[1]), []
+            return result[0], checked_status(result[1]), []
         if len(result) == 3:
-            return result[0], _status(result[1]), _pairs(result[2])
+            return result[0], checked_status(result[1]), checked_headers(result[2])
         raise AnswerError(f"the handler returned a tuple of {len(result)}; allowed are {ALLOWED}")
     return result, 204 if result is None else 200, []
 
@@ -136,12 +144,16 @@ def encode_head(status: int, headers: list[tuple[str, str]], kind: str) -> bytes
     if kind and not has_type:
         lines.append(_TYPES[kind])
     head = b"\n".join(lines)
-    if len(head) > _HEAD_MAX:
-        raise AnswerError(f"the headers are {len(head)} bytes; allowed are {_HEAD_MAX}")
+    if len(head) > Limits.header_bytes:
+        raise AnswerError(
+            f"the headers are {len(head)} bytes; allowed are header_bytes={Limits.header_bytes}",
+            "answer_too_large",
+        )
     return head
 
 
-def _status(status: object) -> int:
+def checked_status(status: object) -> int:
+    """A status that an answer may have. Raises AnswerError."""
     if isinstance(status, bool) or not isinstance(status, int):
         raise AnswerError(f"the status is {_name(status)}; allowed is an int from 200 to 599")
     if not 200 <= status <= 599:
@@ -149,7 +161,8 @@ def _status(status: object) -> int:
     return int(status)
 
 
-def _pairs(headers: object) -> list[tuple[str, str]]:
+def checked_headers(headers: object) -> list[tuple[str, str]]:
+    """Headers as pairs. Raises AnswerError for what HTTP does not allow in one."""
     if headers is None:
         return []
     if isinstance(headers, Mapping):

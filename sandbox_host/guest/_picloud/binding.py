@@ -7,12 +7,22 @@ import linecache
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from _picloud.check import arity_fault
+from _picloud.asgi import Asgi
+from _picloud.check import NOTHING_TO_CALL, app_kind, arity_fault
 from _picloud.failures import ScriptError
+from _picloud.wsgi import Wsgi
 
 Handler = Callable[[Any], Any]
+
+
+class EntryPoint(NamedTuple):
+    """What is called for a request: the name in the script, the kind, the callable."""
+
+    name: str
+    kind: str
+    handler: Handler
 
 
 def load(filename: str, source: bytes) -> ModuleType:
@@ -34,13 +44,18 @@ def _module_name(filename: str) -> str:
     return f"script_{stem}" if f"script_{stem}".isidentifier() else "script"
 
 
-def find_handler(module: ModuleType) -> tuple[Handler, str]:
-    """The handler of a script and its kind. Raises ScriptError if there is none to call."""
-    if not hasattr(module, "handler"):
-        raise ScriptError(
-            "handler_missing", "the script defines no handler: add `def handler(request):`"
-        )
-    handler = module.handler
+def find_entry_point(module: ModuleType) -> EntryPoint:
+    """`handler`, else `app`. Raises ScriptError if there is nothing that can be called."""
+    if hasattr(module, "handler"):
+        handler = _checked(module.handler)
+        return EntryPoint("handler", _kind(handler), handler)
+    if hasattr(module, "app"):
+        kind = _application_kind(module.app)
+        return EntryPoint("app", kind, Asgi(module.app) if kind == "asgi" else Wsgi(module.app))
+    raise ScriptError("handler_missing", NOTHING_TO_CALL)
+
+
+def _checked(handler: Any) -> Handler:
     if isinstance(handler, type) or not callable(handler):
         kind = "a class" if isinstance(handler, type) else f"of type {type(handler).__name__}"
         message = f"handler is {kind}; it must be a function that takes the request"
@@ -48,7 +63,40 @@ def find_handler(module: ModuleType) -> tuple[Handler, str]:
     fault = _signature_fault(handler)
     if fault is not None:
         raise ScriptError("handler_invalid", fault)
-    return handler, _kind(handler)
+    checked: Handler = handler
+    return checked
+
+
+def _application_kind(app: Any) -> str:
+    """`asgi` or `wsgi`, by what it can be called with, else by whether it is asynchronous."""
+    if not callable(app):
+        kind = type(app).__name__
+        raise ScriptError("handler_invalid", f"app is of type {kind}; it must be callable")
+    try:
+        signature = inspect.signature(app)
+    except (ValueError, TypeError):
+        takes = (True, True)
+    else:
+        takes = (_takes(signature, 2), _takes(signature, 3))
+    function = inspect.unwrap(app)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  # its kind is wanted
+    waits = any(inspect.iscoroutinefunction(each) for each in (app, function, call))
+    found = app_kind(*takes, waits)
+    if found is None:
+        raise ScriptError(
+            "handler_invalid",
+            "app must take (scope, receive, send) like an ASGI application, "
+            "or (environ, start_response) like a WSGI application",
+        )
+    return found
+
+
+def _takes(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _signature_fault(handler: Handler) -> str | None:

@@ -6,7 +6,13 @@ import ast
 from typing import Any
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
-_ENTRY_POINT = "handler"
+NOTHING_TO_CALL = (
+    "the script defines no handler: add `def handler(request):`, "
+    "or an ASGI or WSGI application named `app`"
+)
+# What makes an application of the well-known frameworks; anything else is taken for ASGI until
+# it is imported, which decides.
+_WSGI_MAKERS = frozenset(("Bottle", "Flask", "get_wsgi_application", "make_wsgi_app"))
 
 
 def check(source: bytes, filename: str = "script.py") -> dict[str, Any]:
@@ -24,17 +30,21 @@ def check(source: bytes, filename: str = "script.py") -> dict[str, Any]:
         )
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return _rejected("source_invalid", f"the source can't be compiled: {error}")
-    found = _find(tree.body)
+    # `from x import *` may bring a handler along.
+    bound = ((name, _find(tree.body, name)) for name in ("handler", "app", "*"))
+    name, found = next((each for each in bound if each[1] is not None), ("", None))
+    name = "handler" if name == "*" else name
     if found is None:
-        return _rejected(
-            "entry_point_missing", "the script defines no handler: add `def handler(request):`"
-        )
-    fault = _fault(found)
+        return _rejected("entry_point_missing", NOTHING_TO_CALL)
+    fault = _fault(found, name)
+    kind = _kind(found) if name == "handler" else _application_kind(found, tree.body)
+    if fault is None and kind is None:
+        fault = "app takes neither (scope, receive, send) nor (environ, start_response)"
     if fault is not None:
         lines = source.decode("utf-8", "replace").splitlines()
         text = lines[found.lineno - 1] if found.lineno <= len(lines) else ""
         return _rejected("handler_invalid", fault, found.lineno, found.col_offset + 1, text)
-    return {"ok": True, "entry_points": [_ENTRY_POINT], "kind": _kind(found)}
+    return {"ok": True, "entry_points": [name], "kind": kind}
 
 
 def _rejected(
@@ -44,14 +54,14 @@ def _rejected(
     return {"ok": False, "error": error}
 
 
-def _find(body: list[ast.stmt]) -> ast.stmt | None:
-    """The last statement at the top level that binds the name `handler`."""
+def _find(body: list[ast.stmt], name: str) -> ast.stmt | None:
+    """The last statement at the top level that binds this name."""
     found = None
     for statement in body:
-        if _binds(statement):
+        if _binds(statement, name):
             found = statement
         for block in _blocks(statement):
-            found = _find(block) or found
+            found = _find(block, name) or found
     return found
 
 
@@ -65,37 +75,44 @@ def _blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
     return blocks
 
 
-def _binds(statement: ast.stmt) -> bool:
+def _binds(statement: ast.stmt, name: str) -> bool:
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return statement.name == _ENTRY_POINT
+        return statement.name == name
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return any((n.asname or n.name) in (_ENTRY_POINT, "*") for n in statement.names)
+        return any((each.asname or each.name) == name for each in statement.names)
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign):
         targets = statement.targets
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
         targets = [statement.target]
     return any(
-        isinstance(node, ast.Name) and node.id == _ENTRY_POINT
+        isinstance(node, ast.Name) and node.id == name
         for target in targets
         for node in ast.walk(target)
     )
 
 
-def _fault(statement: ast.stmt) -> str | None:
-    if isinstance(statement, ast.ClassDef):
-        return "handler is a class; it must be a function that takes the request"
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return None if statement.decorator_list else arity_fault(_required_and_most(statement))
+def _fault(statement: ast.stmt, name: str) -> str | None:
+    wanted = (
+        "it must be a function that takes the request"
+        if name == "handler"
+        else "it must be an ASGI or WSGI application"
+    )
+    if name == "handler":
+        if isinstance(statement, ast.ClassDef):
+            return f"handler is a class; {wanted}"
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return None if statement.decorator_list else arity_fault(_shape(statement))
     value = getattr(statement, "value", None)
     if isinstance(value, (ast.Constant, ast.Dict, ast.List, ast.Set, ast.Tuple, ast.JoinedStr)):
         targets = getattr(statement, "targets", [])
         if not isinstance(value, ast.Tuple) or all(isinstance(t, ast.Name) for t in targets):
-            return "handler is a value; it must be a function that takes the request"
+            return f"{name} is a value; {wanted}"
     return None
 
 
-def _required_and_most(function: Definition) -> tuple[int, int | None, list[str]]:
+def _shape(function: Definition) -> tuple[int, int | None, list[str]]:
+    """Required and most positional arguments, and required keyword arguments."""
     arguments = function.args
     positional = len(arguments.posonlyargs) + len(arguments.args)
     required = positional - len(arguments.defaults)
@@ -114,6 +131,47 @@ def arity_fault(shape: tuple[int, int | None, list[str]]) -> str | None:
     if keywords:
         return f"handler needs the keyword argument {keywords[0]!r}; it is given the request only"
     return None
+
+
+def app_kind(takes_two: bool, takes_three: bool, waits: bool) -> str | None:
+    """The kind of an application by the numbers of arguments it can be called with."""
+    if takes_three and (waits or not takes_two):
+        return "asgi"
+    return "wsgi" if takes_two and not waits else None
+
+
+def _application_kind(statement: ast.stmt, body: list[ast.stmt]) -> str | None:
+    """The kind of what binds `app`, as far as it shows; None if it can be neither."""
+    if isinstance(statement, ast.ClassDef):
+        return _class_kind(statement, "__init__")
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return "asgi" if statement.decorator_list else _function_kind(statement, 0)
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call):
+        function = value.func
+        name = getattr(function, "id", None) or getattr(function, "attr", "")
+        if name in _WSGI_MAKERS:
+            return "wsgi"
+        made_of = _find(body, name) if name else None
+        if isinstance(made_of, ast.ClassDef):
+            return _class_kind(made_of, "__call__")
+    return "asgi"
+
+
+def _class_kind(definition: ast.ClassDef, method: str) -> str | None:
+    found = _find(definition.body, method)
+    if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) and not found.decorator_list:
+        return _function_kind(found, 1)
+    return "asgi"
+
+
+def _function_kind(function: Definition, bound: int) -> str | None:
+    required, most, keywords = _shape(function)
+    two, three = (
+        not keywords and required <= count + bound and (most is None or count + bound <= most)
+        for count in (2, 3)
+    )
+    return app_kind(two, three, isinstance(function, ast.AsyncFunctionDef))
 
 
 def _kind(statement: ast.stmt) -> str:

@@ -8,14 +8,17 @@ that looks at `word`: once its time has come, the getter says SIGINT and puts th
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from time import perf_counter
 from types import FrameType
 
 _SLICE = 100.0  # ms; how often a sleep looks whether its own deadline has come
-# Half a frame would end the sandbox: code of these files is stopped 100 ms later.
-_WHOLE = ("/_picloud/outbox.py", "/_picloud/calls.py")
+_AGAIN = 100.0  # ms; how soon it strikes again, as in soft-stop.ts
+_SOON = 1.0  # ms
+# Half a frame would end the sandbox: code of these files is stopped when it has returned.
+_WHOLE = ("/_picloud/outbox.py", "/_picloud/logs.py", "/_picloud/calls.py")
 
 # Absolute, in ms of perf_counter's clock; 0 stops nothing.
 word = memoryview(bytearray(8)).cast("d")
@@ -40,29 +43,26 @@ def disarm() -> None:
     word[0] = 0.0
 
 
-def _nobody() -> float:
-    return 0.0
+def _raise(_: FrameType | None) -> None:
+    raise TimeLimit
 
 
 class Running:
-    """Whose code runs: the deadline of the invocation that has the floor, in ms.
+    """What knows whose code runs: raises TimeLimit if it is that one's deadline which has come.
 
-    Only asynchronous scripts set it, whose word holds the earliest deadline of many.
+    The word of an asynchronous script holds the earliest deadline of many.
     """
 
-    deadline: Callable[[], float] = staticmethod(_nobody)
-
-
-def is_due() -> bool:
-    """Whether the code that runs now has to stop."""
-    armed = word[0]
-    return armed != 0 and Running.deadline() <= now()
+    strike: Callable[[FrameType | None], None] = staticmethod(_raise)
 
 
 def _on_signal(_: int, frame: FrameType | None) -> None:
-    whole = frame is not None and frame.f_code.co_filename.endswith(_WHOLE)
-    if not whole and is_due():
-        raise TimeLimit
+    if word[0] == 0:
+        return
+    if frame is not None and frame.f_code.co_filename.endswith(_WHOLE):
+        word[0] = now() + _SOON
+    else:
+        Running.strike(frame)
 
 
 class Sleeping:
@@ -84,8 +84,9 @@ def sleep(seconds: float, /) -> None:
     while (left := end - now()) > 0:
         armed = word[0]
         block(min(left, max(armed - now(), 1.0), _SLICE) if armed else min(left, _SLICE))
-        if armed and armed <= now() and is_due():
-            raise TimeLimit
+        if armed and armed <= now():
+            word[0] = now() + _AGAIN
+            Running.strike(sys._getframe(1))
 
 
 def install() -> None:

@@ -6,17 +6,16 @@ import asyncio
 import json
 import logging
 import os
-import time
 import warnings
 
-from _picloud import binding, calls, deadline, failures, http_clients, logs, warm
+from _picloud import calls, deadline, http_clients, loader, logs, overtime, warm
 from _picloud import renew as renewing
 from _picloud import run as runner
 from _picloud.check import check as check_source
 from _picloud.host import Host
-from _picloud.invocation import Foreground, Invocation, Limits
 from _picloud.loop import Policy
-from _picloud.outbox import BOUND, CHECKED, END, bodies, inbox, outbox
+from _picloud.outbox import CHECKED, END, bodies, inbox, outbox
+from pic import record
 
 run, pump, window, cancel, tick = (
     runner.run,
@@ -44,7 +43,9 @@ __all__ = [
 def prepare() -> None:
     """Everything that can be done before the snapshot is made."""
     deadline.install()
+    deadline.Running.strike = overtime.strike
     logs.install()
+    record.provide(logs.write)
     logging.captureWarnings(capture=False)
     warnings.simplefilter("default")
     asyncio._set_running_loop(None)
@@ -101,26 +102,15 @@ def check(stream: int) -> None:
 
 
 def bind() -> None:
-    """Answer BIND: load the script, or say why it can't be loaded."""
+    """Answer BIND: load the script, or say why it can't be loaded.
+
+    The answer comes later when an ASGI application takes its time to start.
+    """
     data = bytes(_taken())
     size = int.from_bytes(data[:4], "little")
-    head = json.loads(data[4 : 4 + size])
-    Limits.answer_bytes = head.get("answer_bytes") or Limits.answer_bytes
-    calls.Limits.body_bytes = head.get("call_bytes") or calls.Limits.body_bytes
-    Limits.log_bytes = head.get("log_bytes") or Limits.log_bytes
-    started = time.perf_counter()
-    loading = Invocation(0)
-    Foreground.invocation = loading
-    try:
-        module = binding.load(head.get("filename") or "script.py", data[4 + size :])
-        handler, kind = binding.find_handler(module)
-    except BaseException as error:
-        failures.fail(loading, error, "import_failed")
-        return
-    logs.finish(loading)
-    loading.ended = True
-    runner.Script.handler = handler
-    runner.Script.asynchronous = kind == "async"
-    milliseconds = round((time.perf_counter() - started) * 1000, 3)
-    answer = {"entry_points": ["handler"], "kind": kind, "import_ms": milliseconds}
-    outbox.frame(BOUND, 0, 0, json.dumps(answer).encode())
+    loader.bind(json.loads(data[4 : 4 + size]), data[4 + size :])
+
+
+def retire() -> None:
+    """RETIRE has come and nothing runs: let the script clean up; it is done when not busy."""
+    loader.retire()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from types import TracebackType
 
-from _picloud.invocation import Invocation
+from _picloud.deadline import TimeLimit
+from _picloud.invocation import Invocation, Limits
 from _picloud.logs import TRACEBACK, finish, record
 from _picloud.outbox import outbox
 
 _OURS = "/_picloud/"
-_FRAMES_MAX = 60
+FRAMES_MAX = 60
+_WHAT = {
+    "timeout_ms": "the invocation ran longer than",
+    "import_ms": "the import ran longer than",
+    "stream_idle_ms": "the stream was silent longer than",
+}
 
 
 class AnswerError(Exception):
@@ -32,28 +39,54 @@ class ScriptError(Exception):
 
 def fail(inv: Invocation, error: BaseException, code: str = "script_raised") -> None:
     """End a stream with a failure; the traceback is a log record before it."""
-    if isinstance(error, (AnswerError, ScriptError)):
-        code, message = error.code, str(error)
-        record(inv, logging.ERROR, TRACEBACK, message)
-    else:
-        record(inv, logging.ERROR, TRACEBACK, format_traceback(error))
-        message = summary(error)
+    if inv.ended:
+        return
     outcome = "script_error"
-    if isinstance(error, MemoryError):
+    message = report(inv, error)
+    if inv.struck:
+        outcome = code = "timeout"
+        message = overtime(inv)
+    elif isinstance(error, (AnswerError, ScriptError)):
+        code = error.code
+    elif isinstance(error, MemoryError):
         outcome = code = "out_of_memory"
     finish(inv)
-    inv.ended = True
-    outbox.error(inv.stream, outcome, code, message)
+    outbox.error(inv, outcome, code, message)
+
+
+def report(inv: Invocation, error: BaseException) -> str:
+    """Log the traceback; returns a sentence that says the same."""
+    try:
+        if isinstance(error, (AnswerError, ScriptError)):
+            text = message = str(error)
+        else:
+            text, message = format_traceback(error), summary(error)
+        # Where it was stuck has been logged when the deadline struck.
+        if not (inv.struck and isinstance(error, (TimeLimit, asyncio.CancelledError))):
+            record(inv, logging.ERROR, TRACEBACK, text)
+        return message
+    except BaseException as second:
+        return f"{_name(error)} (it can't be told: {_name(second)})"
+
+
+def overtime(inv: Invocation) -> str:
+    """The sentence about an invocation whose deadline has struck."""
+    return f"{_WHAT[inv.limit]} {inv.limit}={getattr(Limits, inv.limit)}"
 
 
 def format_traceback(error: BaseException) -> str:
     """The traceback as Python prints it, without the frames of the host."""
     try:
+        if isinstance(error, MemoryError):
+            # What the script's variables hold is needed to say that there is not enough.
+            traceback.clear_frames(error.__traceback__)
         strip(error)
-        lines = traceback.format_exception(error, limit=-_FRAMES_MAX)
+        lines = traceback.format_exception(error, limit=-FRAMES_MAX)
         return "".join(lines).rstrip("\n")
+    except TimeLimit:
+        raise
     except BaseException as second:
-        return f"{type(error).__name__} (its traceback can't be shown: {type(second).__name__})"
+        return f"{_name(error)} (its traceback can't be shown: {_name(second)})"
 
 
 def strip(error: BaseException | None) -> None:
@@ -72,9 +105,16 @@ def _outer_cut(frames: TracebackType | None) -> TracebackType | None:
 
 def summary(error: BaseException) -> str:
     """`ValueError: bad`, whatever `str` of the error does."""
-    name = type(error).__name__
+    name = _name(error)
     try:
         text = str(error)
+    except TimeLimit:
+        raise
     except BaseException:
         return name
     return f"{name}: {text}" if text else name
+
+
+def _name(error: BaseException) -> str:
+    # Not type(error).__name__, which a metaclass of the script's may answer.
+    return str(type.__dict__["__name__"].__get__(type(error)))

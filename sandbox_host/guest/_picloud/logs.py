@@ -7,19 +7,17 @@ import logging
 import sys
 from time import time_ns
 
-from _picloud.invocation import Foreground, Invocation, Limits, background, current
+from _picloud.invocation import Invocation, Limits, background, owner
 from _picloud.outbox import outbox
 
 STDOUT, STDERR, LOGGING, TRACEBACK, PLATFORM = range(1, 6)
-LINE_MAX = 64 * 1024
 RECORD_COST = 16  # bytes: what a record counts at least; the executor counts alike
+_PIECE = 64 * 1024
 
 
 def record(inv: Invocation, level: int, source: int, text: str) -> None:
     """Send one log record, or count it as dropped once the invocation's share is used up."""
-    data = text.encode("utf-8", "backslashreplace")
-    if len(data) > LINE_MAX:
-        data = data[:LINE_MAX].decode("utf-8", "ignore").encode()
+    data = _encoded(text)
     cost = max(len(data), RECORD_COST)
     if inv.log_dropped or inv.log_used + cost > Limits.log_bytes:
         inv.log_dropped += len(data)
@@ -27,6 +25,16 @@ def record(inv: Invocation, level: int, source: int, text: str) -> None:
     inv.log_used += cost
     stream = 0 if inv.ended else inv.stream
     outbox.log(stream, level, source, time_ns() // 1000, data)
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, cut where a line must end."""
+    most = Limits.log_line_bytes
+    data = text[:most].encode("utf-8", "backslashreplace")
+    if len(data) <= most and len(text) <= most:
+        return data
+    mark = f" … cut: longer than log_line_bytes={most}".encode()
+    return data[: max(0, most - len(mark))].decode("utf-8", "ignore").encode() + mark
 
 
 def finish(inv: Invocation) -> None:
@@ -38,9 +46,14 @@ def finish(inv: Invocation) -> None:
         text, inv.err = inv.err, ""
         record(inv, logging.WARNING, STDERR, text)
     if inv.log_dropped:
-        text = f"{inv.log_dropped} bytes dropped"
-        outbox.log(inv.stream, logging.WARNING, PLATFORM, time_ns() // 1000, text.encode())
+        said = f"{inv.log_dropped} bytes dropped: more than log_bytes={Limits.log_bytes}"
+        outbox.log(inv.stream, logging.WARNING, PLATFORM, time_ns() // 1000, said.encode())
         inv.log_dropped = inv.log_used = 0
+
+
+def note(inv: Invocation, text: str) -> None:
+    """A word of the platform's own in the invocation's log."""
+    record(background if inv.ended else inv, logging.WARNING, PLATFORM, text)
 
 
 class Writer(io.TextIOBase):
@@ -64,25 +77,43 @@ class Writer(io.TextIOBase):
             if not isinstance(text, str):
                 raise TypeError(f"write() argument must be str, not {type(text).__name__}")
             text = str(text)
-        inv = owner()
-        held = getattr(inv, self._attribute) + text
-        if "\n" in held:
-            *lines, held = held.split("\n")
-            for line in lines:
-                record(inv, self._level, self._source, line)
-        while len(held) >= LINE_MAX:
-            record(inv, self._level, self._source, held[:LINE_MAX])
-            held = held[LINE_MAX:]
-        setattr(inv, self._attribute, held)
+        inv = writing()
+        if inv.log_dropped:
+            inv.log_dropped += _size(text, 0)
+        else:
+            self._take(inv, text)
         return len(text)
+
+    def _take(self, inv: Invocation, text: str) -> None:
+        held: str = getattr(inv, self._attribute)
+        most = Limits.log_line_bytes + 1  # one more, which shows that the line is too long
+        start = 0
+        while (end := text.find("\n", start)) >= 0:
+            line = text[start : end if end - start < most else start + most]
+            record(inv, self._level, self._source, held + line)
+            held, start = "", end + 1
+            if inv.log_dropped:
+                inv.log_dropped += _size(text, start)
+                start = len(text)
+        held += text[start : start + most - len(held)]
+        setattr(inv, self._attribute, held)
 
     def close(self) -> None:
         """Stays open: the next invocation needs it."""
 
 
-def owner() -> Invocation:
+def _size(text: str, start: int) -> int:
+    """Bytes of the lines from there on, without a second copy of something large."""
+    ends = text.count("\n", start)
+    if text.isascii():
+        return len(text) - start - ends
+    pieces = (text[at : at + _PIECE] for at in range(start, len(text), _PIECE))
+    return sum(len(piece.encode("utf-8", "backslashreplace")) for piece in pieces) - ends
+
+
+def writing() -> Invocation:
     """Whose output this is: a finished invocation's belongs to the sandbox itself."""
-    inv = current.get() or Foreground.invocation
+    inv = owner()
     return background if inv.ended else inv
 
 
@@ -95,7 +126,12 @@ class Handler(logging.Handler):
             text = self.format(record_)
         except Exception as error:
             text = f"{record_.msg!r} (this record can't be formatted: {error!r})"
-        record(owner(), level, LOGGING, text)
+        record(writing(), level, LOGGING, text)
+
+
+def write(level: int, text: str) -> None:
+    """What `pic.log` calls."""
+    record(writing(), level, LOGGING, text)
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from asyncio.base_events import BaseEventLoop
 from collections import deque
@@ -10,11 +11,35 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVarTuple
 
+from _picloud.invocation import current
 from _picloud.outbox import TIMER, outbox
 
 Ts = TypeVarTuple("Ts")
 
 _FOREVER = 0xFFFFFFFF
+
+
+class _Handle(asyncio.Handle):
+    """A callback that is passed over once its invocation is over."""
+
+    __slots__ = ()
+    _context: Context
+    _run_it = asyncio.Handle._run
+
+    def _run(self) -> None:
+        inv = self._context.get(current)
+        if inv is None or not inv.over:
+            self._run_it()
+
+
+class _TimerHandle(asyncio.TimerHandle):
+    """The same for timers."""
+
+    __slots__ = ()
+    _context: Context
+    _scheduled: bool
+    _run_it = asyncio.Handle._run
+    _run = _Handle._run
 
 
 class _NoSelector:
@@ -45,6 +70,7 @@ class Loop(BaseEventLoop):
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _run_once: Callable[[], None]
+    _check_closed: Callable[[], None]
 
     entered = False  # whether the host has given us the floor
     wake: Callable[[], None] | None = None  # asks the host for the floor
@@ -61,13 +87,11 @@ class Loop(BaseEventLoop):
             outbox.shared[TIMER] = 0  # there is something to do
             self.wake()
 
-    def call_soon(
-        self,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
+    def _call_soon(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
     ) -> asyncio.Handle:
-        handle = super().call_soon(callback, *args, context=context)
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
         if not self.entered:
             self._write_to_self()
         return handle
@@ -79,10 +103,24 @@ class Loop(BaseEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        handle = super().call_at(when, callback, *args, context=context)
+        self._check_closed()
+        timer = _TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True
         if not self.entered:
             self._write_to_self()
-        return handle
+        return timer
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """A task, of which the invocation that starts it knows."""
+        task = super().create_task(coro, **options)
+        inv = current.get()
+        if inv is not None and not task.done():
+            if inv.started is None:
+                inv.started = set()
+            inv.started.add(task)
+            task.add_done_callback(inv.started.discard)
+        return task
 
     def is_running(self) -> bool:
         return self.entered or super().is_running()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _picloud.invocation import Invocation
 
 HELLO, BIND, BOUND, INVOKE, RESPONSE, DATA, WINDOW, CANCEL, ERROR, LOG, CHECK, CHECKED = range(
     1, 13
@@ -33,7 +37,11 @@ def _no_host(_: int) -> None:
 
 
 class Outbox:
-    """A buffer the host writes to the socket; `shared[FILLED]` says how much of it is filled."""
+    """A buffer the host writes to the socket; `shared[FILLED]` says how much of it is filled.
+
+    No deadline strikes in here (see deadline.py): a frame is written as a whole, together with
+    the state it brings about.
+    """
 
     __slots__ = ("buffer", "send", "shared")
 
@@ -58,7 +66,7 @@ class Outbox:
         self.shared[FILLED] = at + size
         return at
 
-    def response(self, stream: int, head: bytes, body: bytes, flags: int = END) -> None:
+    def response(self, inv: Invocation, head: bytes, body: bytes, flags: int = END) -> None:
         """The head of an answer and the first part of its body, or all of it."""
         head_size = len(head)
         size = 16 + head_size + len(body)
@@ -69,9 +77,18 @@ class Outbox:
             self.flush()
             at, end = 0, size
         buffer = self.buffer
-        _pack_response(buffer, at, size - 12, RESPONSE, flags, 0, stream, head_size)
+        _pack_response(buffer, at, size - 12, RESPONSE, flags, 0, inv.stream, head_size)
         buffer[at + 16 : end] = head + body
         shared[FILLED] = end
+        if flags:
+            inv.ended = True
+        else:
+            inv.head_sent = True
+
+    def data(self, inv: Invocation, part: bytes | memoryview, flags: int = 0) -> None:
+        """The next part of a body; the last one with END."""
+        self.frame(DATA, flags, inv.stream, part)
+        inv.ended = flags == END
 
     def frame(self, kind: int, flags: int, stream: int, payload: bytes | memoryview) -> None:
         """Any other frame."""
@@ -90,10 +107,12 @@ class Outbox:
         self.buffer[at + 22 : at + size] = text
         self.flush()
 
-    def error(self, stream: int, outcome: str, code: str, message: str) -> None:
+    def error(self, inv: Invocation, outcome: str, code: str, message: str) -> None:
         """The end of a stream that failed."""
-        payload = json.dumps({"outcome": outcome, "code": code, "message": message[:2000]})
-        self.frame(ERROR, END, stream, payload.encode())
+        said = message[:2000].encode("utf-8", "backslashreplace").decode()
+        payload = json.dumps({"outcome": outcome, "code": code, "message": said})
+        self.frame(ERROR, END, inv.stream, payload.encode())
+        inv.ended = True
 
 
 outbox = Outbox()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from contextvars import copy_context
 from time import perf_counter
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from _picloud import answers, failures, logs
+from _picloud import answers, asgi, deadline, failures, logs, overtime
 from _picloud import outbox as wire
 from _picloud.failures import AnswerError
 from _picloud.invocation import (
@@ -25,23 +26,25 @@ from _picloud.invocation import (
     current,
     running,
 )
+from _picloud.leftovers import reap
 from _picloud.loop import Loop
-from _picloud.outbox import (
-    CONSUMED,
-    CURRENT,
-    FRAME_MAX,
-    RESPONSE_HEADER,
-    STATUS,
-    TIMER,
-    inbox,
-    outbox,
+from _picloud.outbox import CONSUMED, CURRENT, RESPONSE_HEADER, STATUS, TIMER, inbox, outbox
+from _picloud.overtime import Watch
+from _picloud.streams import (
+    Draining,
+    Stepping,
+    finish_stream,
+    restart_clock,
+    send_whole,
+    stream_from_task,
 )
-from _picloud.streams import Draining, Stepping, finish_stream, stream_from_task
 from pic.request import Request
 
-SLICE = 0.0002  # seconds a batch may take before its answers are sent
+SLICE = 0.2  # ms a batch may take before its answers are sent
+LEFT_AT = 33  # where the head of an INVOKE says how many milliseconds are left
 
 _view = memoryview(inbox)
+_word = deadline.word
 
 
 class Script:
@@ -61,7 +64,8 @@ def run(position: int, end: int) -> None:
     """Run the handler for the INVOKE frames in this part of the inbox, as far as time allows."""
     enter()
     shared = outbox.shared
-    stop = perf_counter() + SLICE
+    moment = perf_counter() * 1000
+    stop = moment + SLICE
     unpack = RESPONSE_HEADER.unpack_from
     while position < end and Script.stepping is None:
         length, _, flags, _, stream, head_length = unpack(inbox, position)
@@ -76,10 +80,19 @@ def run(position: int, end: int) -> None:
                 continue
         else:
             body = bytes(_view[body_at:position]) if body_at < position else b""
-        request = Request(str(_view[start:body_at], "latin-1"), body)
-        _context.copy().run(_start, inv, request)
-        if position < end and perf_counter() > stop:
-            break
+        head = str(_view[start:body_at], "latin-1")
+        due = inv.due = moment + int(head[LEFT_AT : head.index("\n", LEFT_AT)])
+        try:
+            earliest = Watch.earliest
+            _word[0] = due if due < earliest else earliest
+            _context.copy().run(_start, inv, Request(head, body))
+        except BaseException as error:
+            _give_up(inv, error)
+        _word[0] = 0.0
+        if position < end:
+            moment = perf_counter() * 1000
+            if moment > stop:
+                break
     shared[CONSUMED] = position
     leave()
 
@@ -91,11 +104,22 @@ def _aside(inv: Invocation, flags: int) -> bytes | None:
     return bytes(wire.bodies.pop(inv.stream, b""))
 
 
+def _give_up(inv: Invocation, error: BaseException) -> None:
+    """The deadline has struck between the script's code and the place that would tell of it."""
+    _word[0] = 0.0
+    failures.fail(inv, error)
+    running.pop(inv.stream, None)
+    if Script.stepping is not None and Script.stepping.inv is inv:
+        Script.stepping = None
+
+
 def _start(inv: Invocation, request: Request) -> None:
     """Call the handler; runs in a context of this invocation's own."""
-    Foreground.invocation = inv
+    inv.request = request
     if Script.asynchronous:
         current.set(inv)
+    else:
+        Foreground.invocation = inv
     try:
         result = Script.handler(request)
         simple = _simple(type(result))
@@ -118,6 +142,7 @@ async def _given(result: object) -> object:
 
 def _start_task(inv: Invocation, awaitable: Any) -> None:
     running[inv.stream] = inv
+    overtime.watch(inv)
     current.set(inv)
     asyncio._set_running_loop(loop)
     try:
@@ -133,25 +158,33 @@ async def _finish(inv: Invocation, awaitable: Any) -> None:
         result = await awaitable
         if inv.cancelled:
             end_cancelled(inv)
+        elif result is asgi.ANSWERED:
+            pass
         elif await stream_from_task(inv, result):
+            reap(inv)
             finish_stream(inv)
         else:
+            reap(inv)
             deliver(inv, result)
     except BaseException as error:
-        if inv.cancelled:
+        if inv.cancelled and not inv.struck:
             end_cancelled(inv)
-        elif not inv.ended:
+        else:
             failures.fail(inv, error)
     finally:
         if inv.ended:
             running.pop(inv.stream, None)
+        reap(inv)
 
 
 def deliver(inv: Invocation, result: object) -> None:
     """Answer with a result that is there, or start the stream that it is."""
     body, status, headers = answers.unpack(result)
+    given = type(result) is answers.AppResponse
     if isinstance(body, GeneratorType):
-        stepping = Stepping(inv, body, status, headers)
+        stepping = Stepping(
+            inv, body, lambda kind: answers.encode_head(status, headers, "" if given else kind)
+        )
         running[inv.stream] = stepping
         Script.stepping = stepping
         return
@@ -161,41 +194,28 @@ def deliver(inv: Invocation, result: object) -> None:
     kind, data = answers.encode_body(body)
     if data and status in (204, 304):
         raise AnswerError(f"an answer with status {status} can't have a body")
-    send_whole(inv, answers.encode_head(status, headers, kind), data)
-
-
-def send_whole(inv: Invocation, head: bytes, body: bytes) -> None:
-    """Answer with a body that is there: in one frame, or in pieces if it is large."""
-    size = len(body)
-    if size > Limits.answer_bytes:
-        raise AnswerError(
-            f"the answer is {size} bytes; allowed are {Limits.answer_bytes}", "answer_too_large"
-        )
-    if inv.out or inv.err or inv.log_dropped:
-        logs.finish(inv)
-    if size <= FRAME_MAX:
-        inv.ended = True
-        outbox.response(inv.stream, head, body)
-        return
-    draining = Draining(inv, b"%b\ncontent-length:%d" % (head, size), body)
-    if not draining.step():
-        running[inv.stream] = draining
+    send_whole(inv, answers.encode_head(status, headers, "" if given else kind), data)
 
 
 def end_cancelled(inv: Invocation) -> None:
     """The end of an invocation whose caller has gone."""
     if not inv.ended:
         logs.finish(inv)
-        inv.ended = True
-        outbox.error(inv.stream, "cancelled", "cancelled", "the invocation was cancelled")
+        outbox.error(inv, "cancelled", "cancelled", "the invocation was cancelled")
 
 
 def pump() -> None:
     """Let the streaming generator take one more step."""
     enter()
     stepping = Script.stepping
-    if stepping is not None and stepping.step():
-        _release(stepping)
+    if stepping is not None:
+        try:
+            done = stepping.step()
+        except BaseException as error:
+            _give_up(stepping.inv, error)
+        else:
+            if done:
+                _release(stepping)
     leave()
 
 
@@ -215,19 +235,19 @@ def window(stream: int, credit: int) -> None:
     elif held is not None:
         inv = held.inv if isinstance(held, Stepping) else held
         inv.credit += credit
+        if inv.head_sent:
+            restart_clock(inv)
         if inv.room is not None and not inv.room.done():
             inv.room.set_result(None)
     leave()
 
 
 def cancel(stream: int) -> None:
-    """The caller has gone, or the time is over: stop what runs for this stream."""
+    """The caller has gone: stop what runs for this stream."""
     enter()
     held = running.get(stream)
     if isinstance(held, Invocation):
-        held.cancelled = True
-        if held.task is not None:
-            held.task.cancel()
+        _cancel_task(held)
     elif isinstance(held, Stepping):
         held.close()
         end_cancelled(held.inv)
@@ -238,9 +258,21 @@ def cancel(stream: int) -> None:
     leave()
 
 
+def _cancel_task(inv: Invocation) -> None:
+    if inv.due <= deadline.now() + overtime.SLACK:
+        overtime.stop(inv)
+    elif inv.exchange is not None:
+        inv.exchange.leave()
+    else:
+        inv.cancelled = True
+        if inv.task is not None:
+            inv.task.cancel()
+
+
 def tick() -> None:
     """A timer is due, or something was scheduled from outside."""
     enter()
+    overtime.sweep()
     leave()
 
 
@@ -256,9 +288,19 @@ def leave() -> None:
     shared = outbox.shared
     if loop._ready or loop._scheduled:
         _step()
-    shared[TIMER] = loop.next_timer()
+    if asgi.unsent:
+        asgi.flush()
     stepping = Script.stepping
-    status = wire.BUSY if running else 0
+    if stepping is None:
+        Foreground.invocation = background
+    status = 0
+    timer = loop.next_timer()
+    if running:
+        status = wire.BUSY
+        timer = min(timer, overtime.until_next())
+    else:
+        Watch.earliest = math.inf
+    shared[TIMER] = timer
     if stepping is not None:
         status |= wire.STEPPING if stepping.inv.credit <= 0 else wire.STEPPING | wire.PUMP
     shared[STATUS] = status
@@ -269,10 +311,13 @@ def leave() -> None:
 
 def _step() -> None:
     asyncio._set_running_loop(loop)
+    background.due = deadline.now() + Limits.timeout_ms
     try:
+        deadline.arm(min(background.due, Watch.earliest))
         loop.step()
     except BaseException as error:
         text = failures.format_traceback(error)
         logs.record(background, logging.ERROR, logs.TRACEBACK, text)
     finally:
+        deadline.disarm()
         asyncio._set_running_loop(None)

@@ -178,11 +178,11 @@ function installGuest(fs: FileSystem, root: string, bundle: string): void {
 
 /** Allocating is the one way to make Emscripten grow its memory and renew its views. */
 function growTo(module: Module, size: number): void {
-  if (module.HEAPU8.length < size) {
-    module._malloc(size - module.HEAPU8.length + PAGE);
-  }
-  if (module.HEAPU8.length < size) {
-    throw new Error("there is not enough memory for the snapshot");
+  // The first block may fit into memory that is there already.
+  while (module.HEAPU8.length < size) {
+    if (module._malloc(size - module.HEAPU8.length + PAGE) === 0) {
+      throw new Error("there is not enough memory for the snapshot");
+    }
   }
 }
 

@@ -70,6 +70,7 @@ export interface Port {
   readonly window: (stream: number, credit: number) => string | undefined;
   readonly cancel: (stream: number) => string | undefined;
   readonly tick: () => string | undefined;
+  readonly retire: () => string | undefined;
   /** Makes room for a payload; the address of it. */
   readonly reserve: (size: number) => string | number;
   readonly bind: () => string | undefined;

@@ -19,7 +19,8 @@ export function openPort(interpreter: Interpreter, watch: Watch): Port {
   const outbox = placeOf(entry.outbox.buffer);
   const calls = placeOf(entry.calls.buffer);
   const word = placeOf(entry.deadline.word).start;
-  const { run, pump, window, cancel, tick, reserve, bind, check, put_body, result } = entry;
+  const { run, pump, window, cancel, tick, retire } = entry;
+  const { reserve, bind, check, put_body, result } = entry;
   return {
     memory: module.memory,
     inbox: inbox.start,
@@ -40,6 +41,7 @@ export function openPort(interpreter: Interpreter, watch: Watch): Port {
     window: guarded(window),
     cancel: guarded(cancel),
     tick: guarded(tick),
+    retire: guarded(retire),
     reserve: (size) => {
       let address = 0;
       const fault = guarded(() => {

@@ -58,6 +58,7 @@ export interface Entry extends PyProxy {
   readonly tick: () => void;
   readonly settle: () => void;
   readonly renew: (firstCall: number) => void;
+  readonly retire: () => void;
   readonly inbox: Buffered;
   readonly outbox: PyProxy & { readonly buffer: Buffered; readonly shared: Buffered };
   readonly calls: PyProxy & { readonly buffer: Buffered };

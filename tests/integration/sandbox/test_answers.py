@@ -121,5 +121,5 @@ def test_an_answer_beyond_the_limit_is_refused(start: Start) -> None:
     assert error == {
         "outcome": "script_error",
         "code": "answer_too_large",
-        "message": "the answer is 1001 bytes; allowed are 1000",
+        "message": "the answer is 1001 bytes; allowed are response_bytes=1000",
     }
