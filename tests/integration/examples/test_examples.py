@@ -18,6 +18,7 @@ from support.postgres import PostgresServer
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 DATABASE = "examples"
+KINDS = {"ticker": "async", "guestbook_asgi": "asgi", "upload_wsgi": "wsgi"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -29,7 +30,7 @@ async def node(postgres_server: PostgresServer, snapshot: Path) -> AsyncIterator
     try:
         async with make_pool(url, name="tests") as pool, running_node(pool, url, snapshot) as node:
             for path in sorted(EXAMPLES.glob("*.py")):
-                kind = "async" if path.stem == "ticker" else "sync"
+                kind = KINDS.get(path.stem, "sync")
                 name = path.stem.replace("_", "-")
                 await node.deploy(name, path.read_text(encoding="utf-8"), kind=kind)
             yield node
@@ -106,3 +107,20 @@ async def test_ticker_streams_events_side_by_side(node: NodeProcess) -> None:
         "id: 2",
         "id: 3",
     ]
+
+
+async def test_guestbook_keeps_entries_between_requests(node: NodeProcess) -> None:
+    signed = await node.client.post("/x/demo/guestbook-asgi", content="hello from me")
+    assert (signed.status_code, signed.json()) == (201, {"entry": "hello from me", "number": 1})
+    read = await node.client.get("/guestbook-asgi", headers={"host": "demo.localhost"})
+    assert read.json() == {"entries": ["hello from me"]}
+    assert (await node.client.post("/x/demo/guestbook-asgi")).status_code == 400
+
+
+async def test_upload_tells_the_digest_of_a_large_body(node: NodeProcess) -> None:
+    body = bytes(range(256)) * 8192
+    answer = await node.client.post("/x/demo/upload-wsgi", content=body)
+    expected = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    assert (answer.status_code, answer.json()) == (200, expected)
+    refused = await node.client.get("/x/demo/upload-wsgi")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST, PUT")

@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import hmac
 import importlib.util
+import io
 import json
 import re
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
@@ -36,8 +37,8 @@ def streamed(response: pic.Response) -> str:
     return "".join(cast("Generator[str, None, None]", response.body))
 
 
-def test_there_are_six_examples() -> None:
-    assert len(NAMES) == 6
+def test_there_are_eight_examples() -> None:
+    assert len(NAMES) == 8
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,8 +49,9 @@ def test_docstring_shows_the_curl_line_of_its_own_address(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_defines_a_handler(name: str) -> None:
-    assert callable(example(name).handler)
+def test_defines_a_handler_or_an_application(name: str) -> None:
+    module = example(name)
+    assert callable(getattr(module, "handler", None) or module.app)
 
 
 def test_hello_greets_by_name_and_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,3 +181,39 @@ def test_markdown_can_not_smuggle_markup_in(text: str) -> None:
 
 def test_markdown_page_shows_its_own_text_on_get() -> None:
     assert "Renders Markdown" in example("markdown_page").handler(request()).body
+
+
+def test_upload_tells_size_and_digest() -> None:
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": "text/plain",
+        "wsgi.input": io.BytesIO(b"content"),
+    }
+    started: list[str] = []
+    [body] = example("upload_wsgi").app(environ, lambda status, _: started.append(status))
+    assert started == ["200 OK"]
+    assert json.loads(body) == {"bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
+
+
+def test_upload_takes_no_get() -> None:
+    started: list[str] = []
+    environ = {"REQUEST_METHOD": "GET"}
+    example("upload_wsgi").app(environ, lambda status, _: started.append(status))
+    assert started == ["405 Method Not Allowed"]
+
+
+@pytest.mark.parametrize(("text", "status"), [(b"hello", 201), (b" ", 400), (b"x" * 281, 400)])
+def test_guestbook_keeps_what_is_short_enough(text: bytes, status: int) -> None:
+    sent: list[dict[str, Any]] = []
+    entries: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": text, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "state": {"entries": entries}}
+    asyncio.run(example("guestbook_asgi").app(scope, receive, send))
+    assert sent[0]["status"] == status
+    assert entries == (["hello"] if status == 201 else [])
