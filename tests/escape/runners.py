@@ -28,7 +28,7 @@ BARE: Final = Path(__file__).parent / "bare" / "run.mjs"
 PYODIDE: Final = assets.sandbox_host() / "node_modules" / "pyodide"
 MEMORY_MB: Final = 128  # what a script has unless it says otherwise
 _BOOT_PATIENCE: Final = 60.0
-_PATIENCE: Final = 8.0  # seconds an attack may take
+_PATIENCE: Final = 15.0  # seconds an attack may take
 _STUCK: Final = 1.0  # seconds after which one that is meant to is called stuck
 _MUCH_MEMORY: Final = 1100 * 1024  # KiB; the jail lets no sandbox have so much
 _EFFECT: Final = 3.0  # seconds until an effect shows that outlives its attacker
@@ -166,7 +166,7 @@ def arguments(snapshot: Path) -> list[str]:
 def bare_jail(snapshot: Path) -> JailSpec:
     """The jail of a sandbox with the bare runner in it: no flag, no loader of ours."""
     jail = Runtime.find(sandbox_host=assets.sandbox_host(), snapshot=snapshot).jail()
-    read = (*jail.read, str(BARE), str(PYODIDE))
+    read = (*jail.read, str(BARE.parent), str(PYODIDE))
     return replace(jail, arguments=tuple(arguments(snapshot)), read=read, memory_mb=MEMORY_MB)
 
 

@@ -20,6 +20,8 @@ if (make) {
 }
 
 const python = await loadPyodide({ _loadSnapshot: readFileSync(snapshot) });
+python.FS.writeFile("pic.py", readFileSync(new URL("pic.py", import.meta.url)));
+python.runPython("import sys; sys.path.append('.')");
 writeSync(LINK, "\n");
 for await (const line of lines()) {
   const { script, job } = JSON.parse(line);
