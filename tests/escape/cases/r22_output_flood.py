@@ -9,7 +9,7 @@ import sys
 
 
 def attack(target):
-    for _ in range(300):
+    for _ in range(60):
         sys.stdout.write("x" * 10**6)
         sys.stderr.write("y\n" * 10**4)
     return "written"
