@@ -16,6 +16,9 @@ from picloud.store.database import make_pool
 from support.node import NodeProcess, running_node
 from support.postgres import PostgresServer
 
+# On a busy machine a sandbox takes its time to boot; no case is about that.
+PATIENT = {"PICLOUD_QUEUE_TIMEOUT_MS": "30000"}
+
 
 @pytest.fixture(scope="session")
 def stock_snapshot() -> Iterator[Path]:
@@ -47,7 +50,7 @@ async def node(database: str, snapshot: Path) -> AsyncIterator[NodeProcess]:
     """One node for all cases of a module, with a secret in its environment."""
     async with (
         make_pool(database, name="picloud tests") as pool,
-        running_node(pool, database, snapshot, ENVIRONMENT) as node,
+        running_node(pool, database, snapshot, {**ENVIRONMENT, **PATIENT}) as node,
     ):
         await move_in(node)
         yield node

@@ -17,7 +17,7 @@ from support.node import NodeProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LIMITS = Limits(timeout_ms=3000)
+LIMITS = Limits(timeout_ms=5000, sandboxes=1)
 LATE = """
 import asyncio
 
@@ -81,8 +81,9 @@ async def test_what_runs_on_after_an_answer_is_nobodys(node: NodeProcess) -> Non
     assert (await beside(node, call(node, "/x/late/late/leave")))[2] == "left"
     assert (await beside(node, call(node, "/x/late/late/next")))[2] == "on time"
     rows = "SELECT id, path FROM invocations WHERE version_id = $1"
-    while len(found := await node.pool.fetch(rows, version)) < 2:
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(10):
+        while len(found := await node.pool.fetch(rows, version)) < 2:  # noqa: ASYNC110  # a table
+            await asyncio.sleep(0.02)
     (later,) = (row["id"] for row in found if row["path"] == "/late/next")
     texts = "SELECT text FROM log_records WHERE invocation_id = $1"
     said = [row["text"] for row in await node.pool.fetch(texts, later)]
@@ -92,7 +93,7 @@ async def test_what_runs_on_after_an_answer_is_nobodys(node: NodeProcess) -> Non
 async def test_with_isolation_of_invocations_nothing_is_left(node: NodeProcess) -> None:
     await node.deploy("marks", MARKS, app="marks", isolation=Isolation.INVOCATION, limits=LIMITS)
     answers = [json.loads((await call(node, "/x/marks/marks"))[2]) for _ in range(4)]
-    assert [answer["found"] for answer in answers] == [[]] * 4
+    assert [answer.get("found", answer) for answer in answers] == [[]] * 4
     assert len({answer["drawn"] for answer in answers}) == 4
 
 
