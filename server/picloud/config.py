@@ -217,7 +217,7 @@ class Settings:
         metadata=_about("calls of one sandbox served at a time", values.integer(1, 256)),
     )
     calls_per_second: int = field(
-        default=250,
+        default=100,
         metadata=_about("calls of one sandbox per second", values.integer(1, 100_000)),
     )
     egress_allow: tuple[str, ...] = field(

@@ -37,7 +37,7 @@ class CallLimits:
     """Of one sandbox."""
 
     at_once: int = 16  # further calls wait their turn
-    per_second: int = 250  # sustained; as many may come in one burst
+    per_second: int = 100  # sustained; as many may come in one burst
     body_bytes: int = 10 * 1024 * 1024  # bodies of all calls under way together
 
 
