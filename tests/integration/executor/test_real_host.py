@@ -35,6 +35,20 @@ def fill():
     except MemoryError:
         return ["MemoryError", len(kept) > 0]
 
+def deep():
+    def recurse(n):
+        return recurse(n + 1)
+    nested = []
+    for _ in range(50_000):
+        nested = [nested]
+    caught = 0
+    for attempt in (lambda: recurse(0), lambda: json.loads("[" * 100_000), lambda: repr(nested)):
+        try:
+            attempt()
+        except (RecursionError, ValueError):
+            caught += 1
+    return [caught]
+
 def shell():
     return [os.system("echo run > " + SHELL_FILE)]
 
@@ -101,6 +115,11 @@ async def test_python_runs_in_the_jail_and_has_no_way_out_of_it(real: Host, plac
     assert await real.call("passwd") == b'["OSError"]'
     await real.call("shell")
     assert not (place / "open" / "shell").exists()
+    assert not real.process.exited.done()
+
+
+async def test_deep_recursion_has_the_stack_for_it(real: Host) -> None:
+    assert await real.call("deep") == b"[2]"
     assert not real.process.exited.done()
 
 
