@@ -19,15 +19,14 @@ export class Turns {
   readonly #guest: Guest;
   readonly #inbox: Inbox;
   #waiting: Waiting[] = [];
+  #kept = false;
   #running = false;
   #spent = false;
   #renewals = 0;
 
-  /** Keeps the guest as it is now. */
   constructor(guest: Guest, inbox: Inbox) {
     this.#guest = guest;
     this.#inbox = inbox;
-    guest.keep();
   }
 
   get isEmpty(): boolean {
@@ -51,6 +50,11 @@ export class Turns {
     const next = this.#running || this.#spent ? undefined : this.#waiting.shift();
     if (next === undefined) {
       return;
+    }
+    if (!this.#kept) {
+      // Not at BIND: an application may take its time to start, but nobody asks before BOUND.
+      this.#guest.keep();
+      this.#kept = true;
     }
     this.#running = true;
     if (next.pieces !== null) {
