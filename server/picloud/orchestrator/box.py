@@ -24,6 +24,7 @@ SLOW_AFTER: Final = 1.0  # seconds until we begin to watch whether the caller is
 BURNING: Final = 0.5  # share of a core over a tick from which a sandbox steps back for others
 CALM: Final = 0.25  # and below which it is treated like them again
 SLOW_PACE: Final = 0.005  # seconds an invocation takes from which on processor time is looked at
+HEAVY: Final = 0.01  # seconds of processor time; who does with less each time never steps back
 MOST_RESTARTS: Final = 3  # of an invocation whose sandboxes died before its turn came
 TRAFFIC_SECONDS: Final = 1.0  # between two invocations: a worn sandbox is replaced before it goes
 _REST: Final = "its sandbox was stopped because of another invocation in it"
@@ -51,6 +52,7 @@ class Box:
         self._timer: asyncio.TimerHandle | None = None
         self._cpu = 0.0
         self._cpu_at = 0.0
+        self._cpu_served = 0
         self._burning = False
         self.link.owner = self
 
@@ -246,12 +248,13 @@ class Box:
         used = cpu_seconds(self.sandbox.pid)
         spent, self._cpu = used - self._cpu, used
         since, self._cpu_at = self._cpu_at, now
+        ended, self._cpu_served = self.served - self._cpu_served, self.served
         for invocation in begun:
             ran = now - max(since, self._began(invocation))
             invocation.cpu += min(spent / len(begun), ran)
         if now - since > 3 * TICK:
             return  # it was idle meanwhile
-        if not self._burning and spent >= BURNING * (now - since):
+        if not self._burning and spent >= max(BURNING * (now - since), HEAVY * ended):
             self._burning = True
             self.sandbox.step_back()
         elif self._burning and spent < CALM * (now - since):
