@@ -131,6 +131,30 @@ async def test_a_reader_that_stops_reading_does_not_hold_a_stream_open(
         assert "stream_idle_ms=1000" in record["error"]
 
 
+async def test_a_script_stopped_at_its_deadline_tells_where_it_was_and_serves_on(
+    node: NodeProcess,
+) -> None:
+    source = (
+        "import os\n"
+        "me = os.urandom(8).hex()\n"
+        "def handler(r):\n"
+        "    if r.query.get('spin'):\n"
+        "        while True: pass\n"
+        "    return me\n"
+    )
+    await node.deploy("spin", source, limits=Limits(timeout_ms=400, sandboxes=1))
+    before = (await node.client.get("/x/demo/spin")).text
+    answer = await node.client.get("/x/demo/spin?spin=1")
+    assert error(answer) == (504, "timeout")
+    assert "timeout_ms=400" in message(answer)
+
+    async def has_traceback() -> bool:
+        return any("line 5, in handler" in log["text"] for log in await node.logs(1))
+
+    await eventually(has_traceback)
+    assert (await node.client.get("/x/demo/spin")).text == before
+
+
 async def test_processor_time_is_bounded_from_outside(node: NodeProcess) -> None:
     source = "import time\ndef handler(r):\n    while True: pass\n"
     await node.deploy("burn", source, limits=Limits(timeout_ms=60_000, cpu_ms=500))

@@ -20,6 +20,7 @@ from picloud.store import checks
 from picloud.store.database import Pool
 from support.node import NodeProcess, running_node
 from support.postgres import PostgresServer
+from support.waiting import eventually
 
 HELLO = """
 def handler(request):
@@ -146,7 +147,7 @@ async def test_a_large_body_goes_both_ways_unchanged(node: NodeProcess) -> None:
 async def test_a_script_that_loops_is_stopped_and_its_neighbour_does_not_notice(
     node: NodeProcess,
 ) -> None:
-    await node.deploy("spin", SPIN, limits=Limits(timeout_ms=400))
+    await node.deploy("spin", SPIN, limits=Limits(timeout_ms=1000))
     await node.deploy("hello", HELLO)
     stuck = asyncio.create_task(node.client.get("/x/demo/spin?spin=1"))
     slowest = 0.0
@@ -156,11 +157,14 @@ async def test_a_script_that_loops_is_stopped_and_its_neighbour_does_not_notice(
         slowest = max(slowest, time.monotonic() - begun)
     answer = await stuck
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
-    assert "timeout_ms=400" in answer.json()["error"]["message"]
+    assert "timeout_ms=1000" in answer.json()["error"]["message"]
     assert (await node.client.get("/x/demo/spin")).text == "ok"
-    texts = [log["text"] for log in await node.logs(2) if log["text"] != "hello world"]
-    assert texts[0] == "spinning"
-    assert "timeout_ms=400" in texts[1]
+
+    async def has_said_all() -> bool:
+        texts = [log["text"] for log in await node.logs(2)]
+        return "spinning" in texts and any("timeout_ms=1000" in text for text in texts)
+
+    await eventually(has_said_all)
     assert slowest < 5
 
 
