@@ -1,7 +1,7 @@
 """S15: which names of interest Python finds on JavaScript's side, pinned.
 
-None of these names gives a script more than its own realm (the other tests see to that); a Pyodide or
-a loader that adds one is to be looked at by a person.
+None of these names gives a script more than its own realm (the other tests see to that). A Pyodide
+or a loader that adds one is to be looked at by a person.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ GOLDEN = Path(__file__).parent / "golden" / "reachable_names.txt"
 LOOK = """
 import js, pyodide_js
 
-WANTED = {
-    "process", "require", "module", "global", "Buffer", "fs", "NODEFS", "WORKERFS", "PROXYFS", "IDBFS",
-    "NODERAWFS", "Function", "eval", "fetch", "XMLHttpRequest", "WebSocket", "Worker", "importScripts",
-    "mountNodeFS", "loadBinaryFile", "SharedArrayBuffer", "WebAssembly", "console", "Deno", "Bun",
-}
+WANTED = set('''
+    Buffer Bun Deno Function IDBFS NODEFS NODERAWFS PROXYFS SharedArrayBuffer
+    WORKERFS WebAssembly WebSocket Worker XMLHttpRequest console eval fetch fs
+    global importScripts loadBinaryFile module mountNodeFS process require
+'''.split())
 
 def handler(request):
     places = {
