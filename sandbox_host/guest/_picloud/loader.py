@@ -58,6 +58,7 @@ class _Bound:
 def bind(head: dict[str, Any], source: bytes) -> None:
     """Load the script and answer with BOUND or ERROR, at the latest when its app has started."""
     Limits.take(head)
+    runner.Script.usual = f"{Limits.timeout_ms}\n"
     calls.Limits.body_bytes = head.get("call_bytes") or calls.Limits.body_bytes
     env = head.get("env") or {}
     os.environ.update(env)

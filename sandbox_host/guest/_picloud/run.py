@@ -52,6 +52,7 @@ class Script:
 
     handler: Callable[[Request], Any]
     asynchronous = False
+    usual = "10000\n"  # the time that is left for most invocations, as their heads say it
     stepping: Stepping | None = None  # the synchronous generator that has the floor
 
 
@@ -81,7 +82,10 @@ def run(position: int, end: int) -> None:
         else:
             body = bytes(_view[body_at:position]) if body_at < position else b""
         head = str(_view[start:body_at], "latin-1")
-        due = inv.due = moment + int(head[LEFT_AT : head.index("\n", LEFT_AT)])
+        if head.startswith(Script.usual, LEFT_AT):
+            due = inv.due = moment + Limits.timeout_ms
+        else:
+            due = inv.due = moment + int(head[LEFT_AT : head.index("\n", LEFT_AT)])
         try:
             earliest = Watch.earliest
             _word[0] = due if due < earliest else earliest
