@@ -32,6 +32,13 @@ _OURS: Final = frozenset(
         b"upgrade",
     )
 )
+# What a browser would apply to the whole host: a script may say it on its own only.
+_OF_THE_HOST: Final = frozenset(
+    (
+        *(b"alt-svc", b"clear-site-data", b"nel", b"origin-agent-cluster", b"report-to"),
+        *(b"reporting-endpoints", b"service-worker-allowed", b"strict-transport-security"),
+    )
+)
 # A script's page in the platform's own origin must not act as its user (DESIGN §6).
 SANDBOX_PAGE: Final = (b"content-security-policy", b"sandbox")
 
@@ -111,7 +118,7 @@ def _parse(head: bytes, own_host: bool) -> tuple[int, Headers]:
         name = name.lower()
         if not colon or not _NAME.match(name) or not _VALUE.match(value):
             raise _invalid(f"header {line[:40]!r}")
-        if name in _OURS:
+        if name in _OURS or (name in _OF_THE_HOST and not own_host):
             continue
         if name == b"set-cookie":
             if not own_host:

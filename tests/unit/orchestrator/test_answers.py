@@ -56,6 +56,14 @@ def test_a_script_sets_no_cookie_for_the_platforms_host() -> None:
     assert HeadReader().read(head, own_host=True) == (200, [(b"set-cookie", b"a=b; Path=/")])
 
 
+def test_a_script_says_what_holds_for_a_host_on_its_own_host_only() -> None:
+    head = b'200\nClear-Site-Data:"*"\nstrict-transport-security:max-age=1\nx-a:b'
+    reader = HeadReader()
+    assert reader.read(head, own_host=False) == (200, [(b"x-a", b"b"), SANDBOX_PAGE])
+    own = [name for name, _ in reader.read(head, own_host=True)[1]]
+    assert own == [b"clear-site-data", b"strict-transport-security", b"x-a"]
+
+
 def test_a_script_never_sees_the_platforms_cookies() -> None:
     assert own_cookies(b"picloud_session=x; a=b; __Host-picloud_session=y") == b"a=b"
     assert own_cookies(b"picloud_session=x") == b""
