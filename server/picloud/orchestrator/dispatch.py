@@ -235,7 +235,8 @@ def _fell(box: Box, ended: ExitStatus, serving: bool) -> None:
         failure = InvocationFailed(Outcome.PLATFORM_ERROR, "sandbox_died", f"{DIED}: {ended}")
     if serving and not box.well:
         box.lane.crashes.died(failure.code, time.monotonic())
-    box.die(failure)
+    # A host that leaves of itself, with code 0, does so between two invocations.
+    box.die(failure, oldest_begun=fault is not None or ended.code != 0)
 
 
 def _out_of_memory(target: RouteRow) -> InvocationFailed:

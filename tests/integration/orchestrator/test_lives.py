@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from picloud.domain.limits import Limits
+from picloud.domain.limits import Isolation, Limits
 from picloud.store.database import Pool
 from support.node import NodeProcess, running_node
 from support.waiting import eventually
@@ -35,6 +35,12 @@ def handler(request):
     if request.query.get("die"):
         os._exit(3)
     return "alive"
+"""
+TOUCHING = """
+import js
+def handler(request):
+    js.touched = 1
+    return "answered"
 """
 HUNGRY = """
 me = object()
@@ -212,3 +218,12 @@ async def test_sandboxes_ended_at_any_moment_cost_their_own_requests_only(
 
 async def _so_many(answers: list[httpx.Response], good: int) -> bool:
     return sum(answer.status_code == 200 for answer in answers) >= good
+
+
+async def test_a_request_behind_one_that_spoiled_its_interpreter_runs_elsewhere(
+    node: NodeProcess,
+) -> None:
+    """What changed JavaScript's side can't be put back: its sandbox ends after it."""
+    await node.deploy("touching", TOUCHING, isolation=Isolation.INVOCATION)
+    answers = await load(node, "/x/demo/touching", count=8, at_once=4)
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "answered")] * 8
