@@ -11,7 +11,7 @@ import { join } from "node:path";
 
 import { collectGuestFiles } from "./guest-files.js";
 import { paths } from "./paths.js";
-import { PyodideChangedError, classicFactory, leanModule } from "./pyodide-script.js";
+import { PyodideChangedError, classicFactory, leanModule, referencesModule } from "./pyodide-script.js";
 
 function write(path: string, text: string): void {
   const temporary = `${path}.${String(process.pid)}.tmp`;
@@ -20,14 +20,14 @@ function write(path: string, text: string): void {
 }
 
 /** Links the realm's CommonJS modules; the value of the script is its `start`. */
-function realmScript(factory: string): string {
-  const modules = readdirSync(paths.realmModules)
+function realmScript(factory: string, references: string): string {
+  const sources = readdirSync(paths.realmModules)
     .filter((name) => name.endsWith(".js"))
     .sort()
-    .map((name) => {
-      const source = readFileSync(join(paths.realmModules, name), "utf8");
-      return `${JSON.stringify(`./${name}`)}:function(exports,require){${source}\n}`;
-    });
+    .map((name) => [name, readFileSync(join(paths.realmModules, name), "utf8")] as const);
+  const modules = [...sources, ["references.js", references] as const].map(
+    ([name, source]) => `${JSON.stringify(`./${name}`)}:function(exports,require){${source}\n}`,
+  );
   return `(function(){"use strict";
 const modules={${modules.join(",\n")}};
 const linked={};
@@ -45,7 +45,8 @@ try {
   const pyodide = readFileSync(join(paths.pyodideDir, "pyodide.asm.mjs"), "utf8");
   write(paths.guestBundle, JSON.stringify(collectGuestFiles()));
   write(paths.stockModule, leanModule(pyodide));
-  write(paths.realmScript, realmScript(classicFactory(pyodide)));
+  const references = referencesModule(readFileSync(join(paths.pyodideDir, "pyodide.mjs"), "utf8"));
+  write(paths.realmScript, realmScript(classicFactory(pyodide), references));
 } catch (error) {
   if (!(error instanceof PyodideChangedError)) {
     throw error;

@@ -62,6 +62,15 @@ export function classicFactory(source: string): string {
   );
 }
 
+/** The module `./references.js` of the realm, with what Pyodide's own loader has inside it. */
+export function referencesModule(loader: string): string {
+  const [found, ...others] = [...loader.matchAll(/"(AGFzb[A-Za-z0-9+/]+=*)"/g)];
+  if (found?.[1] === undefined || others.length > 0) {
+    throw changed("pyodide.mjs holds not one WebAssembly module");
+  }
+  return `exports.REFERENCES="${Buffer.from(found[1], "base64").toString("hex")}"`;
+}
+
 function checkPin(source: string): void {
   const found = createHash("sha256").update(source).digest("hex");
   if (found !== PINNED) {

@@ -4,6 +4,7 @@ import { type Watch, watchImports } from "./watch.js";
 import { hostCall, messageOf } from "./host-calls.js";
 import type { BootOptions, HostFunctions } from "./host.js";
 import type { FileSystem, InternalApi, Interpreter, Module } from "./pyodide-types.js";
+import { REFERENCES } from "./references.js";
 
 export type Factory = (settings: object) => Promise<Module>;
 
@@ -19,10 +20,6 @@ const ENVIRONMENT = { HOME, LANG: "C.UTF-8", PYTHONINSPECT: "1" };
 const RUNTIME = { IN_BROWSER: true, IN_BROWSER_MAIN_THREAD: true, IN_WORKERD: true };
 // The file systems of Emscripten that reach outside, or would like to.
 const OUTSIDE = ["NODEFS", "WORKERFS", "PROXYFS", "IDBFS", "NATIVEFS_ASYNC"];
-// Two functions on WebAssembly references, which JavaScript can't express: from Pyodide's loader.
-const REFERENCES =
-  "0061736d01000000010c035f006000016f60016f017f0303020102072802134a73765f4765744572726f725f69" +
-  "6d706f727400000e4a73764572726f725f436865636b00010a13020700fb0100fb1b0b09002000fb1afb14000b";
 
 /** Boots from the snapshot if the host has one, else in full with the guest prepared. */
 export async function bootPyodide(
