@@ -22,7 +22,8 @@ def test_this_process_has_memory_and_used_time() -> None:
 
 
 def test_memory_that_is_written_counts() -> None:
-    with memoryview(mmap.mmap(-1, 32 * 1024 * 1024)) as held:  # fresh pages, not freed ones
+    fresh = mmap.mmap(-1, 32 * 1024 * 1024, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with memoryview(fresh) as held:  # not what was freed before
         before = usage.memory_bytes(os.getpid())
         held[:] = b"x" * len(held)
         assert usage.memory_bytes(os.getpid()) - before > len(held) * 0.9
