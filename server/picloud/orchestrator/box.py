@@ -215,11 +215,11 @@ class Box:
     def _met_limit(self, invocation: Invocation, now: float) -> InvocationFailed | None:
         """The limit it has met, if any."""
         limits = self.lane.target.limits
-        if invocation.cpu * 1000 >= limits.cpu_ms:
+        if now < self._due(invocation):  # else both limits may be met, and the clock's is told
+            if invocation.cpu * 1000 < limits.cpu_ms:
+                return None
             said = f"the invocation used more processor time than cpu_ms={limits.cpu_ms}"
             return InvocationFailed(Outcome.TIMEOUT, "cpu_limit", said)
-        if now < self._due(invocation):
-            return None
         if not invocation.streamed or invocation.left:
             said = f"the invocation ran longer than timeout_ms={limits.timeout_ms}"
         elif now >= invocation.moved + self.lane.stream_idle:
