@@ -20,6 +20,7 @@ from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed
 from picloud.orchestrator import answers
 from picloud.orchestrator.answers import Headers, HeadReader
+from picloud.orchestrator.heads import RequestHead, client_address
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.rates import Rates
 from picloud.orchestrator.refusals import (
@@ -46,27 +47,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODILESS: Final = frozenset((204, 304))  # HTTP gives these no body
 PREFIX: Final = "/x/"
-SESSION_COOKIES: Final = (b"picloud_", b"__Host-picloud_")
-_WATCHED: Final = frozenset(
-    (
-        b"host",
-        b"content-length",
-        b"transfer-encoding",
-        b"cookie",
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"upgrade",
-        b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-forwarded-host",
-        b"expect",
-        b"picloud-hops",
-    )
-)
-_DROPPED: Final = _WATCHED - {b"host", b"content-length", b"cookie"}
-
 
 STOPPED: Final = InvocationFailed(
     Outcome.CANCELLED, "cancelled", "the node stopped before the invocation ended"
@@ -75,45 +55,6 @@ STOPPED: Final = InvocationFailed(
 
 class _CallerLeft(Exception):  # noqa: N818 - nobody is there to be told
     """The connection closed before the request was whole."""
-
-
-class _Request:
-    """What one pass over the headers finds."""
-
-    __slots__ = ("forwarded_for", "has_body", "hops", "host", "length", "lines", "proto")
-
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self.host = b""
-        self.length = 0
-        self.has_body = False
-        self.hops = 0
-        self.forwarded_for = b""
-        self.proto = "http"
-        self.lines: list[bytes] = []
-        lines = self.lines
-        for name, value in headers:
-            if name in _WATCHED:
-                self._watched(name, value)
-                if name in _DROPPED:
-                    continue
-                if name == b"cookie" and not (value := own_cookies(value)):
-                    continue
-            lines.append(name + b":" + value)
-
-    def _watched(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            self.host = value
-        elif name == b"content-length":
-            self.length = int(value)
-            self.has_body = self.length > 0
-        elif name == b"transfer-encoding":
-            self.has_body = True
-        elif name == b"x-forwarded-for":
-            self.forwarded_for = value
-        elif name == b"x-forwarded-proto":
-            self.proto = value.decode("latin-1")
-        elif name == b"picloud-hops":
-            self.hops = int(value) if value.isdigit() and len(value) < 4 else MOST_HOPS
 
 
 class Ingress:
@@ -142,7 +83,7 @@ class Ingress:
         if scope["type"] != "http":
             await _refuse_websocket(scope, receive, send)
             return
-        request = _Request(scope["headers"])
+        request = RequestHead(scope["headers"])
         key = (scope["method"], scope["raw_path"], request.host)
         found = self._dispatcher.table.remembered(key)
         if found is None:
@@ -194,7 +135,7 @@ class Ingress:
         table.remember(key, found)
         return found
 
-    def _refusal(self, request: _Request, found: Found) -> Refused | None:
+    def _refusal(self, request: RequestHead, found: Found) -> Refused | None:
         """Why a request is not run, as far as its head and its script's rate tell."""
         limits = found.target.limits
         lines = request.lines
@@ -212,13 +153,13 @@ class Ingress:
         return None
 
     def _invocation(
-        self, scope: Scope, receive: Receive, request: _Request, found: Found, body: bytes
+        self, scope: Scope, receive: Receive, request: RequestHead, found: Found, body: bytes
     ) -> Invocation:
         target = found.target
         id = self._ids.new_int().to_bytes(16, "big")
         head = (
             f"{id.hex()}\n{target.limits.timeout_ms}\n{scope['method']}\n{found.path}\n"
-            f"{scope['query_string'].decode('latin-1')}\n{_client(scope, request)}\n"
+            f"{scope['query_string'].decode('latin-1')}\n{client_address(scope, request)}\n"
             f"{found.params}\n{request.proto}\n{found.mount}"
         )
         invocation = Invocation(
@@ -323,7 +264,7 @@ class Ingress:
             await _send_error(send, 404, "not_found", "Apps answer at /x/{app}/{path}.")
 
 
-async def _body(request: _Request, receive: Receive, most: int) -> bytes:
+async def _body(request: RequestHead, receive: Receive, most: int) -> bytes:
     """The whole body: a slow sender must not hold a sandbox."""
     if request.length > most:
         raise _too_large(most)
@@ -402,20 +343,6 @@ class BrokenAnswer(Exception):  # noqa: N818 - the only way to make the server d
 def hide_broken_answers(record: logging.LogRecord) -> bool:
     """A filter for uvicorn's log: these are no faults of the server."""
     return not (record.exc_info and isinstance(record.exc_info[1], BrokenAnswer))
-
-
-def own_cookies(value: bytes) -> bytes:
-    """A Cookie header without the platform's own cookies: a script never sees those."""
-    kept = [part for part in value.split(b";") if not part.strip().startswith(SESSION_COOKIES)]
-    return b";".join(kept).strip()
-
-
-def _client(scope: Scope, request: _Request) -> str:
-    """The caller's address: from Caddy when it is the peer (a unix socket), else the peer's."""
-    client = scope.get("client")
-    if client is not None and client[0]:
-        return str(client[0])
-    return request.forwarded_for.decode("latin-1")
 
 
 async def _send_no_route(

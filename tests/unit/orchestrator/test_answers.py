@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed
 from picloud.orchestrator.answers import SANDBOX_PAGE, HeadReader, public_message
-from picloud.orchestrator.ingress import own_cookies
+from picloud.orchestrator.heads import own_cookies
 
 
 def test_a_head_is_read_and_the_platforms_own_headers_are_dropped() -> None:
