@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from picloud import config_places
 from picloud import config_values as values
 from picloud.config_values import Parser, Secret
 from picloud.domain.limits import KIB, MIB, MOST_MEMORY_MB, Limits
@@ -25,8 +24,6 @@ from picloud.errors import Expected
 PREFIX: Final = "PICLOUD_"
 CONFIG_VARIABLE: Final = "PICLOUD_CONFIG"
 CONFIG_FILE: Final = "picloud.toml"
-SOCKET_PATH_BYTES: Final = 100  # sun_path holds 108; the longest name in run_dir is counted too
-_LONGEST_SOCKET: Final = "-postgres/.s.PGSQL.5432.lock"  # PostgreSQL has a directory beside it
 _DERIVED: Final = Path()
 
 
@@ -42,31 +39,6 @@ class ConfigError(Expected):
 
 def _about(text: str, parse: Parser, *, secret: bool = False) -> dict[str, Any]:
     return {"help": text, "parse": parse, "secret": secret}
-
-
-def default_data_dir(environ: Mapping[str, str]) -> Path:
-    """Where the data live when nothing says otherwise."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/picloud")
-    base = environ.get("XDG_DATA_HOME", "")
-    return Path(base if base.startswith("/") else Path.home() / ".local/share") / "picloud"
-
-
-def default_cache_dir(environ: Mapping[str, str]) -> Path:
-    """Where the memory snapshots live: made on this machine, made again when gone."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/picloud")
-    base = environ.get("XDG_CACHE_HOME", "")
-    return Path(base if base.startswith("/") else Path.home() / ".cache") / "picloud"
-
-
-def default_run_dir(data_dir: Path) -> Path:
-    """`data_dir/run`, or a short private directory when a socket's path would not fit."""
-    near = data_dir / "run"
-    if len(os.fsencode(f"{near}{_LONGEST_SOCKET}")) <= SOCKET_PATH_BYTES:
-        return near
-    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"picloud-{os.geteuid()}-{digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +246,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.run_dir == _DERIVED:
-            object.__setattr__(self, "run_dir", default_run_dir(self.data_dir))
+            object.__setattr__(self, "run_dir", config_places.default_run_dir(self.data_dir))
         if self.cache_dir == _DERIVED:
             object.__setattr__(self, "cache_dir", self.data_dir / "cache")
         if self.key_file == _DERIVED:
@@ -352,8 +324,8 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
     faults: list[str] = []
-    given: dict[str, object] = {"data_dir": default_data_dir(environ)}
-    given["cache_dir"] = default_cache_dir(environ)
+    given: dict[str, object] = {"data_dir": config_places.default_data_dir(environ)}
+    given["cache_dir"] = config_places.default_cache_dir(environ)
     sources: dict[str, str] = {}
     file, table = _read_file(environ, cwd, faults)
     for item in dataclasses.fields(Settings):
@@ -411,7 +383,7 @@ def _check_together(settings: Settings) -> None:
         faults.append("PICLOUD_DEFAULT_MEMORY_MB must not exceed PICLOUD_MAX_MEMORY_MB")
     if settings.blank_sandboxes > settings.max_sandboxes:
         faults.append("PICLOUD_BLANK_SANDBOXES must not exceed PICLOUD_MAX_SANDBOXES")
-    if len(os.fsencode(f"{settings.run_dir}{_LONGEST_SOCKET}")) > SOCKET_PATH_BYTES:
+    if not config_places.holds_sockets(settings.run_dir):
         faults.append(f"PICLOUD_RUN_DIR is too long for a unix socket: {settings.run_dir}")
     if faults:
         raise ConfigError(faults)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from picloud.cli.settings_table import rows, table
-from picloud.config import ConfigError, Settings, default_run_dir, load, variable
+from picloud.config import ConfigError, Settings, load, variable
+from picloud.config_places import default_run_dir
 from picloud.config_values import Secret
 from picloud.domain.limits import Limits
 
