@@ -29,6 +29,11 @@ def playground() -> Path:
     return root / "playground" / "dist" if root else BUNDLE / "playground"
 
 
+def examples() -> Path:
+    """The directory of scripts to begin with."""
+    return (checkout() or BUNDLE) / "examples"
+
+
 def caddyfile() -> Path:
     """The template of Caddy's configuration."""
     root = checkout()

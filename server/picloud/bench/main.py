@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from picloud.bench import platform, report, results, venvs
+from picloud.bench import report, results, venvs
 from picloud.bench.promises import GROUPS
 from picloud.bench.rivals import RIVALS
 from picloud.bench.run import OURS, Options, Run
 from picloud.config import Settings
+from picloud.up import private
 
 SERVERS: Final = (OURS, *RIVALS)
 
@@ -49,7 +50,7 @@ def _found(options: argparse.Namespace) -> results.Report:
             quick=options.quick,
             cache=cache.absolute(),
             scratch=Path(scratch),
-            up=tuple(shlex.split(options.up)) if options.up else platform.command(),
+            up=tuple(shlex.split(options.up)) if options.up else private.command(),
         )
         return Run(chosen).all()
 

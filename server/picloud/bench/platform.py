@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,33 +15,22 @@ from picloud.bench.api import Api
 from picloud.bench.handlers import HANDLERS
 from picloud.bench.rivals import PROGRAMS
 from picloud.bench.server import HOST, Child, NotStartedError, Server, free_port, wait_until_open
+from picloud.up import private
 
 APP: Final = "bench"
 FRESH_APP: Final = "bench-fresh"
 EMAIL: Final = "bench@localhost"
-_ROOT: Final = Path(__file__).resolve().parents[3]
 _READY: Final = 600.0  # seconds: the first start of a fresh checkout sets everything up
 _PAUSE: Final = 0.05
 _QUIET: Final = 0.2  # seconds of one look for silence
 _QUIET_CPU: Final = 0.004  # seconds of CPU in it that are still silence
 _LOOKS: Final = 3  # looks in a row; a boot that waits for the CPU is not taken for silence
 _SETTLE: Final = 30.0
-# What must not leak from the caller's platform into the measured one. The snapshots may be shared.
-_PREFIX: Final = "PICLOUD_"
-_KEPT: Final = frozenset({"PICLOUD_CACHE_DIR", "PICLOUD_ALLOW_WEAK_ISOLATION"})
 
 
 def source(name: str) -> str:
     """The source of one of our own scripts."""
     return (PROGRAMS / "picloud" / f"{name}.py").read_text("utf-8")
-
-
-def command() -> tuple[str, ...]:
-    """The checkout's launcher; without one, the installed package."""
-    launcher = _ROOT / "picloud"
-    if os.access(launcher, os.X_OK) and launcher.is_file():
-        return (str(launcher), "up")
-    return (sys.executable, "-m", "picloud.cli.picloud", "up")
 
 
 class Platform:
@@ -135,20 +123,16 @@ class Platform:
         return [pid for pid in self.pids() if _program(pid) == "node"]
 
     def _environ(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_PREFIX) or name in _KEPT
-        }
-        given = {
-            "data_dir": self._home / "data",
-            "port": self.public_port,
-            "node_listen": f"{HOST}:{self.node_port}",
-            "owner_email": EMAIL,
-            "owner_password": self._password,
-            **self._settings,
-        }
-        return {**kept, **{_PREFIX + name.upper(): str(value) for name, value in given.items()}}
+        return private.environ(
+            {
+                "data_dir": self._home / "data",
+                "port": self.public_port,
+                "node_listen": f"{HOST}:{self.node_port}",
+                "owner_email": EMAIL,
+                "owner_password": self._password,
+                **self._settings,
+            }
+        )
 
     def _wait_until_ready(self, child: Child) -> None:
         request = client.request_bytes("GET", "/readyz", f"localhost:{self.public_port}")

@@ -49,3 +49,4 @@ def _copy(root: Path, stage: Path) -> None:
         shutil.copy2(source / "node_modules" / "pyodide" / name, pyodide / name)
     shutil.copytree(root / "playground" / "dist", bundle / "playground")
     shutil.copytree(root / "caddy", bundle / "caddy")
+    shutil.copytree(root / "examples", bundle / "examples", ignore=_NOT_SHIPPED)

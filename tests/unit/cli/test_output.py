@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -34,6 +35,41 @@ def test_times_are_local_and_carry_their_offset() -> None:
 def test_columns_line_up_whatever_their_colour(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(["A", "B"], [["\x1b[32mlonger\x1b[0m", "x"], ["s", "y"]])
     assert capsys.readouterr().out == "A       B\nlonger  x\ns       y\n"
+
+
+def test_a_table_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    output.table(
+        ["NAME", "WHAT", "N"],
+        [
+            ["short", "a text that is far too long for a line of forty", "12345678"],
+            ["漢字", "漢" * 40, "1"],
+        ],
+    )
+    shown = re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out).splitlines()
+    assert [output.width(line) <= 40 for line in shown] == [True, True, True]
+    assert shown[1] == "short  a text that is far too…  12345678"
+    assert shown[2].endswith("漢…  1")
+
+
+def test_a_narrow_terminal_leaves_columns_readable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "5")
+    output.table(["A", "B"], [["a-long-name", "another-name"]])
+    assert "a-long-…  another…" in capsys.readouterr().out
+
+
+def test_what_is_piped_is_never_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    output.table(["A"], [["x" * 50]])
+    assert "x" * 50 in capsys.readouterr().out
 
 
 def test_addresses_have_a_path_form_and_a_host_form() -> None:

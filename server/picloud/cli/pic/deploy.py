@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from picloud.cli.pic import limits, operations, output, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
-from picloud.cli.pic.client import success
+from picloud.cli.pic.client import Client, success
 from picloud.cli.pic.errors import CliError
 from picloud.cli.pic.state import State
 
@@ -41,23 +40,30 @@ def deploy(
     rejected changes nothing: the running version stays. Limits that are not given stay as they
     are for the running version.
     """
-    script = name or file.stem.replace("_", "-").lower()
-    source = _read(file)
-    client = state.client()
-    upload = {
-        "app": app,
-        "name": script,
-        "source": source,
-        "filename": file.name,
+    script = name or script_name(file)
+    asked = {
         "limits": limits.given(**asked),
         "isolation": isolation.upper() if isolation else None,
         "resetLimits": reset_limits,
     }
-    payload = client.execute(operations.SCRIPT_DEPLOY, {"input": upload})["scriptDeploy"]
+    client = state.client()
+    done = upload(client, file, app=app, script=script, **asked)
+    _print(client.url, app, script, done, as_json=as_json)
+
+
+def script_name(file: Path) -> str:
+    """What a script is called unless told: as its file, with - for _."""
+    return file.stem.replace("_", "-").lower()
+
+
+def upload(client: Client, file: Path, *, app: str, script: str, **asked: object) -> Any:
+    """Deploy a file and return the success; raises `CliError`, with a picture of a bad line."""
+    source = {"app": app, "name": script, "source": _read(file), "filename": file.name}
+    answer = client.execute(operations.SCRIPT_DEPLOY, {"input": source | asked})
+    payload = answer["scriptDeploy"]
     if payload["__typename"] == "SourceRejectedError":
         raise _rejected(file, payload)
-    done = success(payload, "ScriptDeploySuccess", hint=_hint(payload, app))
-    _print(client.url, app, script, done, as_json=as_json)
+    return success(payload, "ScriptDeploySuccess", hint=_hint(payload, app))
 
 
 def _print(server: str, app: str, script: str, done: Any, *, as_json: bool) -> None:
@@ -133,7 +139,4 @@ def _picture(text: str | None, column: int | None) -> str | None:
 
 def _blank(character: str) -> str:
     """What takes as much room as the character does when it is shown."""
-    if character == "\t":
-        return character
-    wide = unicodedata.east_asian_width(character) in {"W", "F"}
-    return " " * (2 if wide else len(output.escape(character)))
+    return character if character == "\t" else " " * output.width(output.escape(character))

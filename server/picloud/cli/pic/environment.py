@@ -57,7 +57,7 @@ def set_env(state: State, pairs: tuple[str, ...], app: str, as_json: bool) -> No
 
     Arguments are seen by every user of this machine: use `pic secrets` for what is secret.
     """
-    variables = [_pair(text) for text in pairs]
+    variables = [pair(text) for text in pairs]
     answer = state.client().execute(operations.ENV_SET, {"app": app, "variables": variables})
     success(answer["envSet"], "EnvSetSuccess", hint=_hint(answer["envSet"]))
     _told(app, "Set", "set", [each["name"] for each in variables], as_json)
@@ -186,7 +186,8 @@ def _all(client: Client, operation: str, app: str, name: str) -> list[Any]:
     return list(paging.nodes(page))
 
 
-def _pair(text: str) -> dict[str, str]:
+def pair(text: str) -> dict[str, str]:
+    """`NAME=VALUE` as a mutation takes it."""
     name, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"{text!r} is not of the form NAME=VALUE.")

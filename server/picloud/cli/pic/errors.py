@@ -18,7 +18,9 @@ CLI_CODES: Final[dict[str, int]] = {
     "answer_broken_off": FAILED,
     "credentials_unreadable": FAILED,
     "endpoint_failed": FAILED,
+    "file_exists": FAILED,
     "file_unreadable": FAILED,
+    "file_unwritable": FAILED,
     "input_unreadable": FAILED,
     "not_a_platform": UNREACHABLE,
     "not_logged_in": NOT_ALLOWED,
@@ -55,13 +57,17 @@ class CliError(click.ClickException):
         context = click.get_current_context(silent=True)
         self._as_json = context is not None and bool(context.meta.get(JSON_WANTED))
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The error for programs."""
+        return {"code": self.code, "message": self.message, "hint": self.hint} | self.details
+
     def show(self, file: IO[Any] | None = None) -> None:
         for line in self._lines():
             click.echo(line, file=file, err=True, color=self.show_color)
 
     def _lines(self) -> list[str]:
         if self._as_json:
-            error = {"code": self.code, "message": self.message, "hint": self.hint}
-            return [json.dumps({"error": error | self.details})]
+            return [json.dumps({"error": self.document})]
         headline = f"{click.style('Error:', fg='red')} {self.message}"
         return [line for line in (headline, self.picture, self.hint) if line]

@@ -51,7 +51,7 @@ def logs(
     """
     client = state.client()
     named = source[1] is None
-    emit = _as_json if as_json else _printer(named, utc)
+    emit = _as_json if as_json else printer(named, utc)
     records, live_cursor = _newest(client, source, level, count)
     try:
         for record in records:
@@ -121,7 +121,9 @@ def _script(record: LogRecord) -> str | None:
     return record["script"]["name"] if record["script"] else None
 
 
-def _printer(named: bool, utc: bool) -> Callable[[LogRecord], None]:
+def printer(named: bool, utc: bool) -> Callable[[LogRecord], None]:
+    """Prints records for people, with the script's name if `named`."""
+
     def emit(record: LogRecord) -> None:
         first, *more = output.escape(record["text"]).split("\n") or [""]
         level = click.style(f"{record['level']:<8}", fg=_COLOURS[record["level"]])

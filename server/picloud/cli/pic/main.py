@@ -19,6 +19,8 @@ class _Entry(NamedTuple):
 
 
 COMMANDS: Final[dict[str, _Entry]] = {
+    "init": _Entry("init", "init", "Write a script to begin with."),
+    "dev": _Entry("dev", "dev", "Run a script on a platform of your own, anew at each change."),
     "login": _Entry("account", "login", "Log in to a platform and remember it."),
     "logout": _Entry("account", "logout", "End the session and forget it."),
     "whoami": _Entry("account", "whoami", "Say who you are, and where."),

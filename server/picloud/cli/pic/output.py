@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -18,6 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_GAP: Final = "  "
+_NARROWEST: Final = 8  # columns
 OUTCOME_COLOURS: Final = {"OK": "green", "REJECTED": "yellow", "CANCELLED": "yellow"}
 
 
@@ -61,12 +66,46 @@ def local_time(stamp: str, *, utc: bool = False) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns for people. Colours may be in the cells; they take no width."""
+    """Columns for people. Colours may be in the cells; they take no width.
+
+    On a terminal the widest columns give way, ending in `…`, until a row fits on one line.
+    """
     lines = [[click.style(heading, bold=True) for heading in headings], *map(list, rows)]
-    widths = [max(len(click.unstyle(line[i])) for line in lines) for i in range(len(headings))]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(headings))]
+    if sys.stdout.isatty():
+        widths = _fitting(widths, shutil.get_terminal_size().columns)
     for line in lines:
-        cells = (
-            cell + " " * (width - len(click.unstyle(cell)))
-            for cell, width in zip(line, widths, strict=True)
-        )
-        click.echo("  ".join(cells).rstrip())
+        cells = (_cell(text, size) for text, size in zip(line, widths, strict=True))
+        click.echo(_GAP.join(cells).rstrip())
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(_columns(character) for character in click.unstyle(text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def _fitting(widths: list[int], columns: int) -> list[int]:
+    """The widths, the widest made smaller as far as need be and no column unreadable."""
+    spare = columns - len(_GAP) * (len(widths) - 1)
+    fitted = list(widths)
+    while sum(fitted) > spare and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _cell(text: str, size: int) -> str:
+    if width(text) <= size:
+        return text + " " * (size - width(text))
+    shown, taken = "", 0
+    for character in click.unstyle(text):
+        if taken + _columns(character) > size - 1:
+            break
+        shown += character
+        taken += _columns(character)
+    return shown + "…" + " " * (size - 1 - taken)
