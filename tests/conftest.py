@@ -67,6 +67,12 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     yield from _database(postgres_server, TEMPLATE)
 
 
+@pytest.fixture(scope="package")
+def shared_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh database with today's schema, one for all tests of a directory."""
+    yield from _database(postgres_server, TEMPLATE)
+
+
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A pool on the fresh database."""

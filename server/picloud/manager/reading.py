@@ -112,9 +112,12 @@ class Reading:
         return deployment if deployment and await self.script(deployment.script_id) else None
 
     async def invocation(self, invocation_id: UUID) -> Invocation | None:
-        """An invocation."""
+        """An invocation, also of a script that is gone; raises `PermissionDenied`."""
         invocation = await self._invocations.load(invocation_id)
-        return invocation if invocation and await self._may(invocation.app_id) else None
+        if invocation is None or await self.app(invocation.app_id) is None:
+            return None
+        await self._require(invocation.app_id, Permission.LOGS_READ)
+        return invocation
 
     async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
         """A node; every user of the instance may know them."""

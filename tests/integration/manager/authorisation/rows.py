@@ -1,0 +1,162 @@
+"""Who may see and do what: a row for every field of the schema. Without one the tests fail.
+
+Adding a row:
+- a field of an object: one more word in `OBJECTS`, beside the rule that holds for it; arguments it
+  needs go with the word, without spaces: `difference(to:"$version_id")`;
+- a mutation, a root query or a subscription: one line with its rule and its call; the call must
+  succeed for who may do it. What it changes is undone after each try;
+- a new type: an entry of `OBJECTS`; a type with an id is found by `node(id:)`, others say
+  where they are by `at`, with `%` for their fields.
+
+`$app`, `$script_id` … stand for names and ids of what is tried, four times over: the app in which
+the actors have their roles, somebody else's, a deleted one, and one that never was. `world.Target`
+lists them; a new one is one more line there. The harness derives the rest: who is refused how, that
+a refusal changes nothing, and that "not yours" can't be told from "does not exist".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+ROLES: Final = ("viewer", "operator", "editor", "owner")  # each may do what those before it may
+SCOPES: Final = ("read", "deploy", "invoke", "logs", "admin")
+READING_SCOPES: Final = frozenset({"read", "deploy", "logs", "admin"})  # `read` is part of them
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What it takes.
+
+    `role` is the least role in the app, or `session`: any user, `admin`: of the instance,
+    `anybody`: no log-in either. `scope` is what a token needs; empty: no token will do.
+    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; only
+    for `admin` also `hidden`.
+    """
+
+    role: str
+    scope: str
+    refusal: str = "denied"
+
+
+READ: Final = Rule("viewer", "read")
+LOGS: Final = Rule("operator", "logs")
+ENV_OR_NULL: Final = Rule("operator", "read", refusal="null")
+CHANGE: Final = Rule("editor", "deploy")
+OWNER: Final = Rule("owner", "admin")
+SESSION: Final = Rule("session", "read")
+ANY_CHANGE: Final = Rule("session", "admin")
+BROWSER: Final = Rule("session", "")
+ANYBODY: Final = Rule("anybody", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A root field: its rule and how it is called."""
+
+    rule: Rule
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a type by the rule that holds for them, and where an object of it is found."""
+
+    rows: Mapping[Rule, str]
+    at: str = field(default="")
+
+
+QUERIES: Final[Mapping[str, Call]] = {
+    "viewer": Call(SESSION),
+    "node": Call(READ, '(id: "$app_id")'),
+    "app": Call(READ, '(name: "$app")'),
+    "apps": Call(SESSION, "(first: 100)"),
+    "script": Call(READ, '(app: "$app", name: "$script")'),
+    "clusterNodes": Call(SESSION),
+}
+
+MUTATIONS: Final[Mapping[str, Call]] = {
+    "sessionCreate": Call(ANYBODY, '{email: "$email", password: "$password"}'),
+    "sessionDelete": Call(BROWSER),
+    "appCreate": Call(ANY_CHANGE, '{name: "fresh"}'),
+    "scriptDeploy": Call(CHANGE, '{app: "$app", name: "$script", source: "x = 1"}'),
+    "envSet": Call(CHANGE, '{app: "$app", variables: [{name: "NEW", value: "1"}]}'),
+    "envUnset": Call(CHANGE, '{app: "$app", names: ["PLAIN"]}'),
+    "secretSet": Call(CHANGE, '{app: "$app", secrets: [{name: "NEW", value: "1"}]}'),
+    "secretUnset": Call(CHANGE, '{app: "$app", names: ["HIDDEN"]}'),
+    "appEgressSet": Call(CHANGE, '{app: "$app", mode: NONE}'),
+}
+
+SUBSCRIPTIONS: Final[Mapping[str, Call]] = {
+    "logRecordAppended": Call(LOGS, '(app: "$app", after: "$log_start")'),
+    "invocationFinished": Call(LOGS, '(app: "$app", after: "$invocation_start")'),
+}
+
+OBJECTS: Final[Mapping[str, Fields]] = {
+    "Viewer": Fields({SESSION: "user"}, at="viewer { % }"),
+    "User": Fields({READ: "id email role createdAt"}),
+    "ClusterNode": Fields({SESSION: "id number name startedAt isolation"}),
+    "NodeIsolation": Fields(
+        {SESSION: "level layers"}, at="clusterNodes { edges { node { isolation { % } } } }"
+    ),
+    "IsolationLayer": Fields(
+        {SESSION: "name active detail"},
+        at="clusterNodes { edges { node { isolation { layers { % } } } } }",
+    ),
+    "App": Fields(
+        {
+            READ: "id name url createdAt scripts envVariables secrets egress",
+            LOGS: "invocations logRecords",
+        }
+    ),
+    "Script": Fields(
+        {
+            READ: "id name app url createdAt activeVersion routes versions deployments",
+            LOGS: "invocations logRecords",
+        }
+    ),
+    "Version": Fields(
+        {
+            READ: "id number digest filename entryPoints kind runtime limits isolation createdAt "
+            "createdBy script",
+            LOGS: "source",
+        }
+    ),
+    "Limits": Fields(
+        {
+            READ: "timeoutMs cpuMs memoryMb requestBytes responseBytes headerBytes logBytes "
+            "logLineBytes concurrency sandboxes ratePerSecond openResponses streamIdleMs"
+        },
+        at='node(id: "$version_id") { ... on Version { limits { % } } }',
+    ),
+    "Deployment": Fields({READ: "id version createdAt createdBy"}),
+    "Route": Fields(
+        {READ: "method pattern url"}, at='node(id: "$script_id") { ... on Script { routes { % } } }'
+    ),
+    "EnvVariable": Fields(
+        {READ: "name updatedAt updatedBy", ENV_OR_NULL: "value"},
+        at='app(name: "$app") { envVariables { edges { node { % } } } }',
+    ),
+    "Secret": Fields(
+        {READ: "name updatedAt updatedBy", ENV_OR_NULL: "hint"},
+        at='app(name: "$app") { secrets { edges { node { % } } } }',
+    ),
+    "EgressPolicy": Fields(
+        {READ: "mode allow updatedAt updatedBy"}, at='app(name: "$app") { egress { % } }'
+    ),
+    "Invocation": Fields(
+        {
+            LOGS: "id invocationId script version trigger outcome method path status startedAt "
+            "durationMs queueMs cold errorCode error fetches logRecords",
+        }
+    ),
+    "Fetch": Fields(
+        {LOGS: "method host port status error durationMs bytesOut bytesIn"},
+        at='node(id: "$invocation_id") { ... on Invocation { fetches { % } } }',
+    ),
+    "LogRecord": Fields(
+        {LOGS: "invocationId number level stream loggedAt text script"},
+        at='app(name: "$app") { logRecords { edges { node { % } } } }',
+    ),
+}
