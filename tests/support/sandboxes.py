@@ -21,7 +21,7 @@ NOBODY = 65534
 PATIENCE = 20.0
 SECRET = "a-secret-of-somebody-else"
 
-# Says HELLO on the link, as the host does first, and ends with it.
+# Says HELLO on the link, as the host does first; ends with RETIRE or with the link.
 HOST = """
 const payload = Buffer.from(JSON.stringify(
   {protocol: [1, 1], runtime: 'none', node: process.versions.node, boot: 'full', boot_ms: 1}));
@@ -31,9 +31,11 @@ head[4] = 1;
 head[5] = 1;
 const link = new (require('net').Socket)({fd: 3});
 link.write(Buffer.concat([head, payload]));
-link.on('data', () => {});
+link.on('data', (data) => { if (data.at(-8) === 13) process.exit(0); });
 link.on('end', () => process.exit(0));
 """
+# Lives on, whatever it is told and when its link is closed.
+DEAF = HOST.replace("process.exit(0)", "void 0") + "setInterval(() => {}, 1000000);"
 MUTE = "setInterval(() => {}, 1000000)"
 BROKEN = "console.error('no such module: pyodide'); process.exit(3)"
 

@@ -45,9 +45,13 @@ export function openPort(interpreter: Interpreter, watch: Watch): Port {
     reserve: (size) => {
       let address = 0;
       const fault = guarded(() => {
+        const touched = watch.touched();
         const room = reserve(size);
         address = placeOf(room).start;
         room.destroy();
+        if (!touched) {
+          watch.forget(); // it was us
+        }
       })();
       return fault ?? address;
     },

@@ -19,9 +19,6 @@ from picloud.executor.sandbox import Sandbox, SandboxMisuseError, SandboxState
 from picloud.executor.sandbox_process import Spawner
 from support import sandboxes
 
-# A sandbox whose link is closed ends by itself, if the signal is not quicker.
-ENDED = ("SIGKILL (killed)", "exit code 0")
-
 
 @asynccontextmanager
 async def running(host: Path, limits: PoolLimits) -> AsyncIterator[SandboxPool]:
@@ -33,6 +30,12 @@ async def running(host: Path, limits: PoolLimits) -> AsyncIterator[SandboxPool]:
             yield pool
         finally:
             await pool.close()
+
+
+@pytest.fixture
+def deaf(place: Path) -> Path:
+    """A host that nothing ends but a signal."""
+    return sandboxes.make_host(place / "deaf", sandboxes.DEAF)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -78,27 +81,38 @@ async def test_a_sandbox_belongs_to_one_version_for_life(host: Path) -> None:
             sandbox.bind(version)
 
 
-async def test_a_retired_sandbox_is_gone_and_its_owner_is_not_told(host: Path) -> None:
+async def test_a_retired_sandbox_is_gone_and_its_owner_is_not_told(deaf: Path, host: Path) -> None:
     deaths: list[Sandbox] = []
+    async with running(deaf, PoolLimits(blank_target=0)) as pool:
+        sandbox = await pool.acquire_blank(deaths.append)
+        pool.retire(sandbox)
+        pool.retire(sandbox)
+        assert str(await sandbox.exited) == "SIGKILL (killed)"
+        await until(lambda: pool.size == 0)
     async with running(host, PoolLimits(blank_target=0)) as pool:
-        now, later = [await pool.acquire_blank(deaths.append) for _ in range(2)]
-        pool.retire(now)
-        pool.retire(now)
-        assert str(await now.exited) in ENDED
-        pool.retire(later, grace=sandboxes.PATIENCE)
-        assert later.state is SandboxState.RETIRED
-        later.link.close()  # the stand-in ends with its link, not by RETIRE
-        assert str(await later.exited) in ENDED
+        sandbox = await pool.acquire_blank(deaths.append)
+        pool.retire(sandbox, grace=sandboxes.PATIENCE)
+        assert sandbox.state is SandboxState.RETIRED
+        assert str(await sandbox.exited) == "exit code 0"
         await until(lambda: pool.size == 0)
     assert deaths == []
 
 
-async def test_one_that_does_not_leave_within_its_grace_is_killed(host: Path) -> None:
+async def test_one_whose_link_closes_within_its_grace_is_gone_too(host: Path) -> None:
+    deaths: list[Sandbox] = []
     async with running(host, PoolLimits(blank_target=0)) as pool:
+        sandbox = await pool.acquire_blank(deaths.append)
+        pool.retire(sandbox, grace=sandboxes.PATIENCE)
+        sandbox.link.close()
+        await until(lambda: pool.size == 0)
+    assert deaths == []
+
+
+async def test_one_that_does_not_leave_within_its_grace_is_killed(deaf: Path) -> None:
+    async with running(deaf, PoolLimits(blank_target=0)) as pool:
         sandbox = await pool.acquire_blank(ignore)
         pool.retire(sandbox, grace=0.05)
-        # its link is closed in the same moment, and that may be quicker
-        assert str(await sandbox.exited) in ENDED
+        assert str(await sandbox.exited) == "SIGKILL (killed)"
 
 
 async def test_a_death_is_told_to_the_owner_once(host: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 
+from picloud.executor import frames
 from support.sandbox_client import Box
 
 Start = Callable[..., Box]
@@ -162,6 +163,30 @@ def test_requests_that_wait_run_one_at_a_time_with_large_bodies_and_cancels(star
     answers = [box.answer(stream) for stream in streams]
     assert all(answer.json == [1, 1, 120] for answer in answers[:-1])
     assert answers[-1].error is None or answers[-1].error["code"] == "cancelled"
+
+
+def test_large_bodies_are_gone_with_their_request(start: Start) -> None:
+    source = (
+        "seen = []\n"
+        "def handler(request):\n"
+        "    seen.append(request.body)\n"
+        "    return [len(seen), len(request.body), sum(request.body)]\n"
+    )
+    box = start(source, isolation="invocation")
+    for count in (1, 2, 5, 12, 2, 1):
+        body = random.Random(count).randbytes(count * frames.INITIAL_WINDOW)
+        assert box.answer(in_parts(box, body)).json == [1, len(body), sum(body)]
+
+
+def in_parts(box: Box, body: bytes) -> int:
+    """INVOKE and DATA, as the executor sends what is larger than the window."""
+    size = frames.INITIAL_WINDOW
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    stream = box.invoke(method="POST", body=parts[0], end=len(parts) == 1)
+    for left, part in zip(range(len(parts) - 2, -1, -1), parts[1:], strict=True):
+        assert box.receive()[0] == frames.WINDOW
+        box.send(frames.encode(frames.DATA, 0 if left else frames.END, stream, part))
+    return stream
 
 
 def test_streams_end_before_the_next_request_begins(start: Start) -> None:

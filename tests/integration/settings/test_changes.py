@@ -157,3 +157,20 @@ async def test_a_node_without_the_key_serves_apps_without_secrets_and_finds_it_l
     assert (await platform.call("plain"))["env"] == {}
     hidden.rename(platform.key)
     await platform.sees(failing=True, secrets={"TOKEN": "value"})
+
+
+async def test_a_change_ends_the_apps_idle_sandbox_within_five_seconds_and_no_other(
+    platform: Platform,
+) -> None:
+    for app in ("demo", "plain"):
+        assert (await platform.call(app))["secrets"] == {}
+    before = set(platform.node.sandbox_pids())
+
+    async def one_has_ended() -> bool:
+        return len(before - set(platform.node.sandbox_pids())) == 1
+
+    await platform.set_secret("value")
+    await until(one_has_ended, seconds=5)  # nobody has called since
+    assert (await platform.call())["secrets"] == {"TOKEN": "value"}
+    assert (await platform.call("plain"))["secrets"] == {}
+    assert await one_has_ended()
