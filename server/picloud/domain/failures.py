@@ -56,14 +56,14 @@ class NameTaken(Expected):
 
 
 class PermissionDenied(Expected):
-    """Your role in this app does not allow this."""
+    """Your role, or what your token is for, does not allow this."""
 
     code = "permission_denied"
     status = 403
 
 
 class Unauthenticated(Expected):
-    """Log in first: send a session token."""
+    """Log in first: send the token of a session, or an API token."""
 
     code = "unauthenticated"
     status = 401

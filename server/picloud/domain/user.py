@@ -1,4 +1,4 @@
-"""Users of the instance, their sessions, and the actor of a request."""
+"""Users of the instance, what they prove themselves with, and the actor of a request."""
 
 from __future__ import annotations
 
@@ -46,13 +46,71 @@ class Session:
     expires_at: datetime
 
 
+class Scope(StrEnum):
+    """What a token is for. `deploy`, `logs` and `admin` include `read`."""
+
+    READ = "read"
+    DEPLOY = "deploy"
+    INVOKE = "invoke"
+    LOGS = "logs"
+    ADMIN = "admin"
+
+
+_INCLUDES_READ: Final = frozenset({Scope.DEPLOY, Scope.LOGS, Scope.ADMIN})
+
+
+def with_implied(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """The scopes and what they include."""
+    return scopes | {Scope.READ} if scopes & _INCLUDES_READ else scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionGrant:
+    """A log-in, as what an actor asks with: it allows all that its user may do."""
+
+    id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenGrant:
+    """A token, as what an actor asks with: it narrows what its user may do."""
+
+    id: UUID
+    scopes: frozenset[Scope]
+    app_id: UUID | None = None  # None: every app
+    script_id: UUID | None = None  # None: every script, and the app's own things
+    expires_at: datetime | None = None  # None: never
+
+    def covers(self, scope: Scope, *, app_id: UUID, script_id: UUID | None) -> bool:
+        """Whether it is for this kind of thing, of this app and script."""
+        return (
+            scope in with_implied(self.scopes)
+            and self.app_id in (None, app_id)
+            and self.script_id in (None, script_id)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Where a request came from: the address of the peer, and what the program calls itself."""
+
+    address: str
+    agent: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who is asking, resolved once per request."""
+    """Who is asking, with what, and from where; resolved once per request."""
 
     user: User
-    session_id: UUID
-    expires_at: datetime
+    credential: SessionGrant | TokenGrant
+    client: Client
+
+    @property
+    def token(self) -> TokenGrant | None:
+        """The token, unless it is a session."""
+        return self.credential if isinstance(self.credential, TokenGrant) else None
 
 
 def normal_email(email: str) -> str:

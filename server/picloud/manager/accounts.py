@@ -1,14 +1,13 @@
-"""Accounts: the owner at the first start, log-in and log-out, and who a token belongs to."""
+"""Accounts: the owner at the first start, log-in and log-out."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
+from picloud.domain.app import require_session
+from picloud.domain.audit import AuditAction
 from picloud.domain.failures import InvalidCredentials, require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.user import (
@@ -16,19 +15,21 @@ from picloud.domain.user import (
     SESSION_LIFETIME,
     SESSION_PREFIX,
     Actor,
+    Client,
     InstanceRole,
     Session,
+    SessionGrant,
     User,
     email_faults,
     normal_email,
     password_faults,
 )
+from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
+from picloud.manager.identity import secret_hash
 from picloud.manager.passwords import Passwords
 from picloud.store import users
 from picloud.store.database import Pool
-
-_TOKEN: Final = re.compile(re.escape(SESSION_PREFIX) + r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,11 @@ class OwnerCreated:
 class Accounts:
     """Who the users are and how they prove it."""
 
-    def __init__(self, *, pool: Pool, passwords: Passwords, ids: IdMaker, clock: Clock) -> None:
+    def __init__(
+        self, *, pool: Pool, passwords: Passwords, audit: Audit, ids: IdMaker, clock: Clock
+    ) -> None:
         self._pool = pool
+        self._audit = audit
         self._passwords = passwords
         self._ids = ids
         self._clock = clock
@@ -76,7 +80,7 @@ class Accounts:
             email=email, generated_password=None if password is not None else chosen
         )
 
-    async def log_in(self, *, email: str, password: str) -> Login:
+    async def log_in(self, client: Client, *, email: str, password: str) -> Login:
         """Start a session; raises `InvalidCredentials`."""
         email = normal_email(email)
         usable = not email_faults(email) and len(password) <= MAX_PASSWORD
@@ -84,34 +88,33 @@ class Accounts:
         user, hashed = found if found else (None, None)
         fits = await self._passwords.verify(hashed, password)
         if user is None or hashed is None or not fits:
+            # What is no address may be a password in the wrong field.
+            target = email if usable else ""
+            await self._audit.record(self._pool, client, AuditAction.SESSION_REFUSED, target=target)
             raise InvalidCredentials
         if self._passwords.outdated(hashed):
             fresh = await self._passwords.hash(password)
             await users.set_password_hash(self._pool, user.id, fresh)
-        return await self._start_session(user)
+        return await self._start_session(user, client)
 
     async def log_out(self, actor: Actor) -> datetime:
-        """End the session, everywhere, and return when."""
-        await users.delete_session(self._pool, actor.session_id)
+        """End the session, everywhere, and return when; raises `PermissionDenied` to a token."""
+        require_session(actor)
+        async with self._pool.acquire() as db, db.transaction():
+            await users.delete_session(db, actor.credential.id)
+            await self._audit.record(db, actor, AuditAction.SESSION_DELETE, target=actor.user.email)
         return self._clock()
 
-    async def identify(self, token: str | None) -> Actor | None:
-        """Who a session token belongs to; a text that can't be a token asks no database."""
-        if token is None or not _TOKEN.fullmatch(token):
-            return None
-        return await users.find_actor(self._pool, token_hash(token), self._clock())
-
-    async def _start_session(self, user: User) -> Login:
+    async def _start_session(self, user: User, client: Client) -> Login:
         now = self._clock()
         token = SESSION_PREFIX + secrets.token_urlsafe(32)
         session = Session(
             id=self._ids.new(), user_id=user.id, created_at=now, expires_at=now + SESSION_LIFETIME
         )
-        await users.delete_expired_sessions(self._pool, now)
-        await users.add_session(self._pool, session, token_hash=token_hash(token))
+        grant = SessionGrant(id=session.id, expires_at=session.expires_at)
+        actor = Actor(user=user, credential=grant, client=client)
+        async with self._pool.acquire() as db, db.transaction():
+            await users.delete_expired_sessions(db, now)
+            await users.add_session(db, session, token_hash=secret_hash(token))
+            await self._audit.record(db, actor, AuditAction.SESSION_CREATE, target=user.email)
         return Login(token=token, session=session, user=user)
-
-
-def token_hash(token: str) -> bytes:
-    """What the database keeps of a token: tokens are random, so a fast hash is enough."""
-    return hashlib.sha256(token.encode()).digest()

@@ -12,10 +12,12 @@ from picloud.config import Settings
 from picloud.domain.ids import IdMaker
 from picloud.manager.accounts import Accounts, OwnerCreated
 from picloud.manager.apps import Apps
+from picloud.manager.audit import Audit
 from picloud.manager.clock import utc_now
 from picloud.manager.deploys import DeployLimits, Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
+from picloud.manager.identity import Identity
 from picloud.manager.passwords import Passwords
 from picloud.manager.source_checks import SourceChecks
 from picloud.manager.tails import Hub
@@ -53,7 +55,8 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(passwords.close)
         pool = await stack.enter_async_context(make_pool(dsn, name=NAME))
-        accounts = Accounts(pool=pool, passwords=passwords, ids=ids, clock=utc_now)
+        audit = Audit(ids=ids)
+        accounts = Accounts(pool=pool, passwords=passwords, audit=audit, ids=ids, clock=utc_now)
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
         limits = DeployLimits(
             source_bytes=settings.source_bytes,
@@ -61,12 +64,17 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             ceilings=settings.ceilings,
         )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
-        environment = Environment(pool=pool, keys=KeyFile(settings.key_file), clock=utc_now)
+        environment = Environment(
+            pool=pool, keys=KeyFile(settings.key_file), audit=audit, clock=utc_now
+        )
         services = Services(
             pool=pool,
+            identity=Identity(pool=pool, clock=utc_now),
             accounts=accounts,
-            apps=Apps(pool=pool, ids=ids, clock=utc_now),
-            deploys=Deploys(pool=pool, checks=checks, ids=ids, clock=utc_now, limits=limits),
+            apps=Apps(pool=pool, audit=audit, ids=ids, clock=utc_now),
+            deploys=Deploys(
+                pool=pool, checks=checks, audit=audit, ids=ids, clock=utc_now, limits=limits
+            ),
             environment=environment,
             hub=hub,
             urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from picloud.domain.app import App, Permission
+from picloud.domain.audit import AuditAction, Details
 from picloud.domain.failures import require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.limits import Isolation, Limits, limit_faults, resolve
@@ -22,6 +23,7 @@ from picloud.domain.script import (
 )
 from picloud.domain.user import Actor
 from picloud.manager.access import app_for
+from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
 from picloud.manager.source_checks import SourceChecks
 from picloud.store import routing, scripts
@@ -68,12 +70,14 @@ class Deploys:
         *,
         pool: Pool,
         checks: SourceChecks,
+        audit: Audit,
         ids: IdMaker,
         clock: Clock,
         limits: DeployLimits,
     ) -> None:
         self._pool = pool
         self._checks = checks
+        self._audit = audit
         self._ids = ids
         self._clock = clock
         self._limits = limits
@@ -84,7 +88,9 @@ class Deploys:
         Raises `NotFound`, `PermissionDenied`, `InvalidInput`, `SourceRejected`, `NodeUnavailable`;
         after any of them the version that served goes on serving.
         """
-        app = await app_for(self._pool, actor, upload.app, Permission.SCRIPT_DEPLOY)
+        app = await app_for(
+            self._pool, actor, upload.app, Permission.SCRIPT_DEPLOY, script=upload.name
+        )
         require_valid(
             [
                 *script_name_faults(upload.name),
@@ -102,7 +108,10 @@ class Deploys:
     ) -> Deployed:
         script, created = await self._script(db, app, upload.name)
         # Ids and times are taken under the script's lock, so they sort as the numbers do.
-        version = await self._version(db, actor, script, upload, info)
+        before = await scripts.active_version(db, script)
+        version = await self._version(
+            db, actor, script, upload, info, None if upload.reset_limits else before
+        )
         deployment = Deployment(
             id=self._ids.new(),
             script_id=script.id,
@@ -112,6 +121,15 @@ class Deploys:
         )
         await scripts.add_deployment(db, deployment)
         await routing.notify_routes(db, script.id)
+        await self._audit.record(
+            db,
+            actor,
+            AuditAction.SCRIPT_DEPLOY,
+            app=app,
+            target=f"{app.name}/{script.name}",
+            before=_serving(before) if before else None,
+            after=_serving(version),
+        )
         script = replace(script, active_deployment_id=deployment.id)
         return Deployed(script=script, version=version, deployment=deployment, created=created)
 
@@ -133,9 +151,14 @@ class Deploys:
         return await scripts.lock_script(db, app_id=app.id, name=name), created
 
     async def _version(
-        self, db: PoolConnection, actor: Actor, script: Script, upload: Upload, info: SourceInfo
+        self,
+        db: PoolConnection,
+        actor: Actor,
+        script: Script,
+        upload: Upload,
+        info: SourceInfo,
+        before: Version | None,
     ) -> Version:
-        before = None if upload.reset_limits else await scripts.active_version(db, script)
         draft = Version(
             id=self._ids.new(),
             script_id=script.id,
@@ -155,3 +178,12 @@ class Deploys:
             created_at=self._clock(),
         )
         return replace(draft, number=await scripts.add_version(db, draft, source=upload.source))
+
+
+def _serving(version: Version) -> Details:
+    return {
+        "version": version.number,
+        "digest": version.source_digest.hex(),
+        "isolation": version.isolation,
+        "limits": asdict(version.limits),
+    }

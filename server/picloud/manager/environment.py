@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from picloud.domain.app import App, Permission
+from picloud.domain.audit import AuditAction, Details
 from picloud.domain.egress import EgressPolicy
 from picloud.domain.environment import (
     EnvVariable,
@@ -26,6 +27,7 @@ from picloud.domain.environment import (
 from picloud.domain.failures import NotFound, require_valid
 from picloud.domain.user import Actor
 from picloud.manager.access import app_for
+from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
 from picloud.store import app_settings, env_variables, routing, secrets
 from picloud.store.app_settings import Egress
@@ -44,6 +46,7 @@ class _Change:
     """A change under way: the app is held until it ends."""
 
     db: PoolConnection
+    app: App
     revision: int
     at: datetime
 
@@ -54,7 +57,8 @@ class Environment:
     Every method raises `NotFound`, `PermissionDenied` and `InvalidInput`.
     """
 
-    def __init__(self, *, pool: Pool, keys: KeyFile, clock: Clock) -> None:
+    def __init__(self, *, pool: Pool, keys: KeyFile, audit: Audit, clock: Clock) -> None:
+        self._audit = audit
         self._pool = pool
         self._keys = keys
         self._clock = clock
@@ -76,6 +80,7 @@ class Environment:
             [*name_faults(names, place=VARIABLES), *value_faults(values, place=VARIABLES)]
         )
         async with self._changing(app) as change:
+            before = await env_variables.names_set(change.db, app.id, names)
             for each in values:
                 variable = EnvVariable(
                     app_id=app.id,
@@ -87,6 +92,7 @@ class Environment:
                 await env_variables.set_variable(change.db, variable)
             count, size = await env_variables.measure(change.db, app.id)
             require_valid(total_faults(place=VARIABLES, count=count, size=size))
+            await self._record(change, actor, AuditAction.ENV_SET, before, names)
         return app
 
     async def unset_env(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
@@ -96,6 +102,7 @@ class Environment:
         async with self._changing(app) as change:
             gone = await env_variables.unset_variables(change.db, app.id, names)
             _require_all(names, gone, kind="env variable")
+            await self._record(change, actor, AuditAction.ENV_UNSET, names, [])
         return app
 
     async def set_secrets(self, actor: Actor, app_name: str, values: Sequence[NamedValue]) -> App:
@@ -105,6 +112,7 @@ class Environment:
         faults = value_faults(values, place=SECRETS, allow_empty=False)
         require_valid([*name_faults(names, place=SECRETS), *faults])
         async with self._changing(app) as change:
+            before = await secrets.names_set(change.db, app.id, names)
             vault = await secrets.vault_of(change.db, app.id, self._keys, now=change.at)
             for each in values:
                 secret = Secret(
@@ -119,6 +127,7 @@ class Environment:
                 )
             count, size = await secrets.measure(change.db, app.id)
             require_valid(total_faults(place=SECRETS, count=count, size=size))
+            await self._record(change, actor, AuditAction.SECRET_SET, before, names)
         return app
 
     async def unset_secrets(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
@@ -128,6 +137,7 @@ class Environment:
         async with self._changing(app) as change:
             gone = await secrets.unset_secrets(change.db, app.id, names)
             _require_all(names, gone, kind="secret")
+            await self._record(change, actor, AuditAction.SECRET_UNSET, names, [])
         return app
 
     async def set_egress(
@@ -137,9 +147,38 @@ class Environment:
         app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
         policy = EgressPolicy.parse(mode, allow)
         async with self._changing(app) as change:
+            [before] = await app_settings.get_egress(change.db, [app.id])
             egress = Egress(policy=policy, updated_by=actor.user.id, updated_at=change.at)
             await app_settings.set_egress(change.db, app.id, egress)
+            await self._audit.record(
+                change.db,
+                actor,
+                AuditAction.EGRESS_SET,
+                app=app,
+                target=app.name,
+                before=_policy(before.policy) if before else None,
+                after=_policy(policy),
+            )
         return app
+
+    async def _record(
+        self,
+        change: _Change,
+        actor: Actor,
+        action: AuditAction,
+        before: Collection[str],
+        after: Collection[str],
+    ) -> None:
+        """Record which names were and are set; values, of variables too, stay out of the log."""
+        await self._audit.record(
+            change.db,
+            actor,
+            action,
+            app=change.app,
+            target=change.app.name,
+            before={"names": sorted(before)} if before else None,
+            after={"names": sorted(after)} if after else None,
+        )
 
     @contextlib.asynccontextmanager
     async def _changing(self, app: App) -> AsyncIterator[_Change]:
@@ -147,8 +186,12 @@ class Environment:
             revision = await app_settings.raise_revision(db, app.id)
             if revision is None:
                 raise NotFound(kind="app", name=app.name)
-            yield _Change(db=db, revision=revision, at=self._clock())
+            yield _Change(db=db, app=app, revision=revision, at=self._clock())
             await routing.notify_routes(db)
+
+
+def _policy(policy: EgressPolicy) -> Details:
+    return {"mode": policy.mode, "allow": list(policy.allow)}
 
 
 def _require_all(names: Sequence[str], found: set[str], *, kind: str) -> None:

@@ -28,6 +28,7 @@ class ListQuery:
     request: PageRequest[Any]
     level: int = 0
     live: bool = False
+    only: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,9 @@ class PageReader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.scripts = DataLoader(
-            self._batch(lambda db, ids, query: scripts.list_scripts(db, ids, query.request))
+            self._batch(
+                lambda db, ids, query: scripts.list_scripts(db, ids, query.request, only=query.only)
+            )
         )
         self.versions = DataLoader(
             self._batch(lambda db, ids, query: scripts.list_versions(db, ids, query.request))

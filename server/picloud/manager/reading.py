@@ -11,7 +11,17 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from picloud.domain.app import App, AppRole, Permission, may, require
+from picloud.domain.app import (
+    App,
+    AppRole,
+    InstancePermission,
+    Permission,
+    is_admin,
+    knows,
+    may,
+    may_on_instance,
+    require,
+)
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.environment import EnvVariable, Secret
 from picloud.domain.failures import NotFound
@@ -19,7 +29,7 @@ from picloud.domain.invocation import Invocation
 from picloud.domain.names import script_name_faults
 from picloud.domain.page import Page, PageRequest
 from picloud.domain.script import Deployment, Route, Script, Version
-from picloud.domain.user import Actor, InstanceRole, User
+from picloud.domain.user import Actor, User
 from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
 from picloud.store import app_settings, apps, cluster_nodes, records, scripts, users
 from picloud.store.app_settings import Egress
@@ -69,23 +79,27 @@ class Reading:
         if script_name_faults(name):
             return None
         app = await apps.find_app(self._pool, name)
-        return app if app and await self._may(app.id) else None
+        return app if app and await self._knows(app.id) else None
 
     async def script_named(self, app: App, name: str) -> Script | None:
         """A script of an app by name."""
-        if script_name_faults(name) or not await self._may(app.id):
+        if script_name_faults(name) or not await self._knows(app.id):
             return None
-        return await scripts.find_script(self._pool, app_id=app.id, name=name)
+        script = await scripts.find_script(self._pool, app_id=app.id, name=name)
+        return script if script and await self._may(app.id, script_id=script.id) else None
 
     async def tail(self, *, app: str, script: str | None) -> tuple[App, Script | None]:
         """What a subscription follows; raises `NotFound`, `PermissionDenied`."""
         followed = await self.app_named(app)
         if followed is None:
             raise NotFound(kind="app", name=app)
-        await self._require(followed.id, Permission.LOGS_READ)
         if script is None:
+            await self._require(followed.id, Permission.LOGS_READ)
             return followed, None
         found = await self.script_named(followed, script)
+        await self._require(
+            followed.id, Permission.LOGS_READ, script_id=found.id if found else None
+        )
         if found is None:
             raise NotFound(kind="script", name=f"{app}/{script}")
         return followed, found
@@ -94,12 +108,12 @@ class Reading:
 
     async def app(self, app_id: UUID) -> App | None:
         """An app."""
-        return await self._apps.load(app_id) if await self._may(app_id) else None
+        return await self._apps.load(app_id) if await self._knows(app_id) else None
 
     async def script(self, script_id: UUID) -> Script | None:
         """A script."""
         script = await self._scripts.load(script_id)
-        return script if script and await self._may(script.app_id) else None
+        return script if script and await self._may_script(script) else None
 
     async def version(self, version_id: UUID) -> Version | None:
         """A version."""
@@ -116,7 +130,10 @@ class Reading:
         invocation = await self._invocations.load(invocation_id)
         if invocation is None or await self.app(invocation.app_id) is None:
             return None
-        await self._require(invocation.app_id, Permission.LOGS_READ)
+        app_id, script_id = invocation.app_id, invocation.script_id
+        if not await self._may(app_id, script_id=script_id):
+            return None
+        await self._require(app_id, Permission.LOGS_READ, script_id=script_id)
         return invocation
 
     async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
@@ -125,7 +142,9 @@ class Reading:
 
     async def user(self, user_id: UUID) -> User | None:
         """A user: oneself, somebody one shares an app with, or for an admin anybody."""
-        mine = user_id == self._actor.user.id or self._actor.user.role is InstanceRole.ADMIN
+        mine = user_id == self._actor.user.id or may_on_instance(
+            self._actor, InstancePermission.USERS_MANAGE
+        )
         if not mine and not await users.colleagues(self._pool, self._actor.user.id, [user_id]):
             return None
         return await self._users.load(user_id)
@@ -138,7 +157,7 @@ class Reading:
 
     async def active_version(self, script: Script) -> Version | None:
         """The version that serves a script."""
-        if script.active_deployment_id is None or not await self._may(script.app_id):
+        if script.active_deployment_id is None or not await self._may_script(script):
             return None
         deployment = await self._deployments.load(script.active_deployment_id)
         return await self._versions.load(deployment.version_id) if deployment else None
@@ -148,12 +167,12 @@ class Reading:
         script = await self.script(version.script_id)
         if script is None:
             raise NotFound(kind="version")
-        await self._require(script.app_id, Permission.LOGS_READ)
+        await self._require(script.app_id, Permission.LOGS_READ, script_id=script.id)
         return await self._sources.load(version.id) or ""
 
     async def routes(self, script: Script) -> list[Route]:
         """The routes that lead to a script."""
-        return await self._routes.load(script.id) if await self._may(script.app_id) else []
+        return await self._routes.load(script.id) if await self._may_script(script) else []
 
     async def egress(self, app: App) -> Egress:
         """Where the scripts of an app may connect to."""
@@ -175,29 +194,30 @@ class Reading:
 
     async def list_apps(self, request: PageRequest[str]) -> Page[App]:
         """The apps the actor may see."""
-        everything = self._actor.user.role is InstanceRole.ADMIN
-        member = None if everything else self._actor.user.id
-        return await apps.list_apps(self._pool, request, member=member)
+        member = None if is_admin(self._actor) else self._actor.user.id
+        only = self._actor.token.app_id if self._actor.token else None
+        return await apps.list_apps(self._pool, request, member=member, only=only)
 
     async def list_cluster_nodes(self, request: PageRequest[int]) -> Page[ClusterNode]:
         """The nodes."""
         return await cluster_nodes.list_cluster_nodes(self._pool, request)
 
     async def list_scripts(self, app: App, request: PageRequest[str]) -> Page[Script]:
-        """The scripts of an app."""
-        await self._require(app.id, Permission.APP_READ)
-        return await self._pages.scripts.load(ListQuery(app.id, request))
+        """The scripts of an app; for a token of one script that one."""
+        only = self._actor.token.script_id if self._actor.token else None
+        await self._require(app.id, Permission.APP_READ, script_id=only)
+        return await self._pages.scripts.load(ListQuery(app.id, request, only=only))
 
     async def list_versions(self, script: Script, request: PageRequest[int]) -> Page[Version]:
         """The versions of a script."""
-        await self._require(script.app_id, Permission.APP_READ)
+        await self._require(script.app_id, Permission.APP_READ, script_id=script.id)
         return await self._pages.versions.load(ListQuery(script.id, request))
 
     async def list_deployments(
         self, script: Script, request: PageRequest[UUID]
     ) -> Page[Deployment]:
         """The deployments of a script."""
-        await self._require(script.app_id, Permission.APP_READ)
+        await self._require(script.app_id, Permission.APP_READ, script_id=script.id)
         return await self._pages.deployments.load(ListQuery(script.id, request))
 
     async def list_env_variables(self, app: App, request: PageRequest[str]) -> Page[EnvVariable]:
@@ -214,14 +234,14 @@ class Reading:
         self, parent: App | Script, request: PageRequest[UUID], *, live: bool
     ) -> InvocationPage:
         """The invocations of an app or a script; `live` asks where a tail goes on."""
-        await self._require(_app_id(parent), Permission.LOGS_READ)
+        await self._require_logs(parent)
         return await self._pages.invocations.load(ListQuery(parent.id, request, live=live))
 
     async def list_log_records(
         self, parent: App | Script, request: PageRequest[LogKey], *, level: int, live: bool
     ) -> LogPage:
         """The log records of an app or a script; `live` asks where a tail goes on."""
-        await self._require(_app_id(parent), Permission.LOGS_READ)
+        await self._require_logs(parent)
         query = ListQuery(parent.id, request, level=level, live=live)
         return await self._pages.log_records.load(query)
 
@@ -229,21 +249,39 @@ class Reading:
         self, invocation: Invocation, request: PageRequest[int], *, level: int, live: bool
     ) -> LogPage:
         """The log records of an invocation; `live` asks where a tail goes on."""
-        await self._require(invocation.app_id, Permission.LOGS_READ)
+        await self._require(invocation.app_id, Permission.LOGS_READ, script_id=invocation.script_id)
         query = ListQuery(invocation.id, request, level=level, live=live)
         return await self._pages.invocation_logs.load(query)
 
     # Permission
 
-    async def _may(self, app_id: UUID, permission: Permission = Permission.APP_READ) -> bool:
-        return may(self._actor, await self._roles.load(app_id), permission)
+    async def _knows(self, app_id: UUID) -> bool:
+        return knows(self._actor, await self._roles.load(app_id), app_id=app_id)
 
-    async def _require(self, app_id: UUID, permission: Permission) -> None:
-        require(self._actor, await self._roles.load(app_id), permission)
+    async def _may_script(self, script: Script) -> bool:
+        return await self._may(script.app_id, script_id=script.id)
+
+    async def _may(
+        self,
+        app_id: UUID,
+        permission: Permission = Permission.APP_READ,
+        *,
+        script_id: UUID | None = None,
+    ) -> bool:
+        role = await self._roles.load(app_id)
+        return may(self._actor, role, permission, app_id=app_id, script_id=script_id)
+
+    async def _require(
+        self, app_id: UUID, permission: Permission, *, script_id: UUID | None = None
+    ) -> None:
+        role = await self._roles.load(app_id)
+        require(self._actor, role, permission, app_id=app_id, script_id=script_id)
+
+    async def _require_logs(self, parent: App | Script) -> None:
+        if isinstance(parent, App):
+            await self._require(parent.id, Permission.LOGS_READ)
+        else:
+            await self._require(parent.app_id, Permission.LOGS_READ, script_id=parent.id)
 
     async def _load_roles(self, app_ids: list[UUID]) -> Sequence[AppRole | None]:
         return await apps.get_roles(self._pool, self._actor.user.id, app_ids)
-
-
-def _app_id(parent: App | Script) -> UUID:
-    return parent.id if isinstance(parent, App) else parent.app_id

@@ -12,6 +12,7 @@ from uuid import UUID
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.page import LivePosition
 from picloud.domain.user import Actor
+from picloud.errors import Expected
 from picloud.manager.clock import Clock
 from picloud.store.database import Pool
 from picloud.store.records import Feed, Fresh
@@ -48,6 +49,7 @@ class Wanted(Generic[P]):
     """Whose records, which of them, and for whom."""
 
     app_id: UUID
+    script_id: UUID | None  # None: the whole app's
     matches: Callable[[P], bool]
     actor: Actor
 
@@ -76,7 +78,7 @@ class Subscription(Generic[P]):
         self._queue: deque[Fresh[P]] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
-        self._ended = False
+        self._refusal: Expected | None = None
         self.wanted = wanted
         self.position = LivePosition({})
 
@@ -94,19 +96,23 @@ class Subscription(Generic[P]):
         """The hub's position changed by other means than a batch."""
         self._wake.set()
 
-    def end(self) -> None:
-        """The session is over."""
-        self._ended = True
+    def end(self, refusal: Expected) -> None:
+        """The actor may not follow any more."""
+        self._refusal = refusal
         self._wake.set()
 
     async def records(self) -> AsyncIterator[Seen[P]]:
-        """The records as they come, until the session ends: then `Unauthenticated` is raised."""
+        """The records as they come, until the actor may not see them.
+
+        Raises `Unauthenticated` when the session or token is over, `NotFound` or
+        `PermissionDenied` when the role in the app is.
+        """
         while True:
             self._wake.clear()
             while fresh := await self._next():
                 for seen in self._advance(fresh):
                     yield seen
-                if self._ended:
+                if self._refusal:
                     break
             await self._sleep()
 
@@ -155,12 +161,13 @@ class Subscription(Generic[P]):
         return self.wanted.matches(record)
 
     async def _sleep(self) -> None:
-        left = (self.wanted.actor.expires_at - self._clock()).total_seconds()
+        ends_at = self.wanted.actor.credential.expires_at
+        left = (ends_at - self._clock()).total_seconds() if ends_at else None
         try:
             async with asyncio.timeout(left):
-                if not self._ended:
+                if not self._refusal:
                     await self._wake.wait()
         except TimeoutError:
-            self._ended = True
-        if self._ended:
-            raise Unauthenticated
+            self._refusal = Unauthenticated()
+        if self._refusal:
+            raise self._refusal

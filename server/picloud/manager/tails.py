@@ -13,14 +13,17 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Generic
-from uuid import UUID
 
+from picloud.domain.app import Permission, require
+from picloud.domain.failures import Unauthenticated
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition
+from picloud.errors import Expected
 from picloud.manager.clock import Clock
+from picloud.manager.identity import look_again
 from picloud.manager.subscription import P, Subscription, Wanted
-from picloud.store import records, users
+from picloud.store import access, apps, records
 from picloud.store.database import DATABASE_LOST, Connection, Pool
 from picloud.store.records import Feed
 
@@ -81,6 +84,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._dirty: set[int] = set()
         self._look_everywhere = True
+        self._changed: set[str] | None = set()  # whose rights; None: anybody's
 
     def log_records(
         self, wanted: Wanted[LogRecord], *, after: LivePosition | None
@@ -120,6 +124,8 @@ class Hub:
             hub_position=lambda: stream.position,
         )
         stream.subscribers.add(subscription)
+        if self._changed is not None:  # rights may have changed since the actor was looked up
+            self._changed.add(str(wanted.actor.credential.id))
         self._look_everywhere = self._look_everywhere or stream.position is None
         self._wanted.set()
         self._wake.set()
@@ -141,8 +147,8 @@ class Hub:
         try:
             db.add_termination_listener(lambda _db: self._wake.set())
             await db.add_listener(records.CHANNEL, self._on_records)
-            await db.add_listener(users.SESSIONS, self._on_session_end)
-            await self._end_lost_sessions(db)
+            await db.add_listener(access.CHANNEL, self._on_access)
+            self._changed = None
             self._look_everywhere = True
             yield db
         finally:
@@ -154,6 +160,7 @@ class Hub:
             if db.is_closed():
                 raise ConnectionResetError("the server closed the connection")
             self._wake.clear()
+            await self._end_refused(db)
             await self._read(db)
             try:
                 async with asyncio.timeout(REPAIR_INTERVAL):
@@ -175,16 +182,32 @@ class Hub:
             for node_number in nodes:
                 await stream.read_node(db, node_number)
 
-    async def _end_lost_sessions(self, db: Connection) -> None:
-        """End the subscriptions whose session was ended while nobody listened."""
-        standing: dict[UUID, bool] = {}
+    async def _end_refused(self, db: Connection) -> None:
+        """End the subscriptions of those who lost the right to them."""
+        changed, self._changed = self._changed, set()
         for stream in self._streams():
             for subscriber in list(stream.subscribers):
-                session = subscriber.wanted.actor.session_id
-                if session not in standing:
-                    standing[session] = await users.session_stands(db, session, self._clock())
-                if not standing[session]:
-                    subscriber.end()
+                if changed is None or not changed.isdisjoint(_depends_on(subscriber.wanted)):
+                    refusal = await self._refusal(db, subscriber.wanted)
+                    if refusal is not None:
+                        subscriber.end(refusal)
+
+    async def _refusal(self, db: Connection, wanted: Wanted[Any]) -> Expected | None:
+        actor = await look_again(db, wanted.actor, self._clock)
+        if actor is None:
+            return Unauthenticated()
+        [role] = await apps.get_roles(db, actor.user.id, [wanted.app_id])
+        try:
+            require(
+                actor,
+                role,
+                Permission.LOGS_READ,
+                app_id=wanted.app_id,
+                script_id=wanted.script_id,
+            )
+        except Expected as refusal:
+            return refusal
+        return None
 
     def _on_records(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
         if isinstance(payload, str) and payload.isdecimal():
@@ -193,14 +216,19 @@ class Hub:
             self._look_everywhere = True
         self._wake.set()
 
-    def _on_session_end(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
-        for stream in self._streams():
-            for subscriber in stream.subscribers:
-                if str(subscriber.wanted.actor.session_id) == payload:
-                    subscriber.end()
+    def _on_access(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
+        if self._changed is not None:
+            self._changed.add(str(payload))
+        self._wake.set()
 
     def _busy(self) -> bool:
         return any(stream.subscribers for stream in self._streams())
 
     def _streams(self) -> tuple[Stream[Any], ...]:
         return (self._logs, self._invocations)
+
+
+def _depends_on(wanted: Wanted[Any]) -> frozenset[str]:
+    """Whose rights decide about a subscription, as `access.CHANNEL` names them."""
+    actor = wanted.actor
+    return frozenset({str(actor.user.id), str(actor.credential.id), str(wanted.app_id)})

@@ -48,9 +48,11 @@ async def get_roles(db: Executor, user_id: UUID, app_ids: Sequence[UUID]) -> lis
     return [found.get(app_id) for app_id in app_ids]
 
 
-async def list_apps(db: Executor, request: PageRequest[str], *, member: UUID | None) -> Page[App]:
-    """A page of a user's apps, or of all."""
-    return await list_page(db, "list_apps", request, _app, member)
+async def list_apps(
+    db: Executor, request: PageRequest[str], *, member: UUID | None, only: UUID | None = None
+) -> Page[App]:
+    """A page of a user's apps, or of all; or of the only one that counts."""
+    return await list_page(db, "list_apps", request, _app, member, only)
 
 
 def _app(row: asyncpg.Record) -> App:

@@ -30,6 +30,12 @@ async def unset_variables(db: Executor, app_id: UUID, names: Sequence[str]) -> s
     return {row["name"] for row in rows}
 
 
+async def names_set(db: Executor, app_id: UUID, names: Sequence[str]) -> set[str]:
+    """Which of these names the app has variables of."""
+    rows = await db.fetch(SQL["env_variable_names_set"], app_id, list(names))
+    return {row["name"] for row in rows}
+
+
 async def measure(db: Executor, app_id: UUID) -> tuple[int, int]:
     """How many an app has, and how many bytes their values are together."""
     row = await db.fetchrow(SQL["measure_env_variables"], app_id)

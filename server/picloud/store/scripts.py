@@ -43,10 +43,10 @@ async def get_scripts(db: Executor, ids: Sequence[UUID]) -> list[Script | None]:
 
 
 async def list_scripts(
-    db: Executor, app_ids: Sequence[UUID], request: PageRequest[str]
+    db: Executor, app_ids: Sequence[UUID], request: PageRequest[str], *, only: UUID | None = None
 ) -> list[Page[Script]]:
-    """A page of each app's scripts."""
-    return await list_pages(db, "list_scripts", app_ids, request, _script)
+    """A page of each app's scripts, or of the only one that counts."""
+    return await list_pages(db, "list_scripts", app_ids, request, _script, only)
 
 
 async def add_version(db: Executor, version: Version, *, source: str) -> int:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import asyncpg
 
-from picloud.domain.user import Actor, InstanceRole, Session, User
+from picloud.domain.user import InstanceRole, Session, SessionGrant, User
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
 from picloud.store.rows import get_many
-
-SESSIONS: Final = "picloud_sessions"  # payload: the id of a session that was ended
 
 
 async def add_user(db: Executor, user: User, *, password_hash: str) -> None:
@@ -67,17 +64,18 @@ async def add_session(db: Executor, session: Session, *, token_hash: bytes) -> N
     )
 
 
-async def find_actor(db: Executor, token_hash: bytes, now: datetime) -> Actor | None:
-    """Who a token belongs to, unless its session has run out."""
-    row = await db.fetchrow(SQL["find_session"], token_hash, now)
-    if row is None:
-        return None
-    return Actor(user=_user(row), session_id=row["session_id"], expires_at=row["expires_at"])
+async def find_session(
+    db: Executor, token_hash: bytes, now: datetime
+) -> tuple[User, SessionGrant] | None:
+    """Who a session's token belongs to, unless it has run out."""
+    return _session(await db.fetchrow(SQL["find_session"], token_hash, now))
 
 
-async def session_stands(db: Executor, session_id: UUID, now: datetime) -> bool:
-    """Whether a session has neither been ended nor run out."""
-    return bool(await db.fetchval(SQL["session_exists"], session_id, now))
+async def get_session(
+    db: Executor, session_id: UUID, now: datetime
+) -> tuple[User, SessionGrant] | None:
+    """Who a session belongs to, unless it was ended or has run out."""
+    return _session(await db.fetchrow(SQL["get_session"], session_id, now))
 
 
 async def delete_session(db: Executor, session_id: UUID) -> None:
@@ -88,6 +86,12 @@ async def delete_session(db: Executor, session_id: UUID) -> None:
 async def delete_expired_sessions(db: Executor, now: datetime) -> None:
     """Forget what ran out."""
     await db.execute(SQL["delete_expired_sessions"], now)
+
+
+def _session(row: asyncpg.Record | None) -> tuple[User, SessionGrant] | None:
+    if row is None:
+        return None
+    return _user(row), SessionGrant(id=row["session_id"], expires_at=row["expires_at"])
 
 
 def _user(row: asyncpg.Record) -> User:

@@ -9,11 +9,12 @@ import strawberry
 from strawberry.types.info import Info as StrawberryInfo
 
 from picloud.domain.failures import Unauthenticated
-from picloud.domain.user import Actor
+from picloud.domain.user import Actor, Client
 from picloud.manager.accounts import Accounts
 from picloud.manager.apps import Apps
 from picloud.manager.deploys import Deploys
 from picloud.manager.environment import Environment
+from picloud.manager.identity import Identity
 from picloud.manager.reading import Reading
 from picloud.manager.tails import Hub
 from picloud.manager.urls import Urls
@@ -28,6 +29,7 @@ class Services:
     """The use cases of this process."""
 
     pool: Pool
+    identity: Identity
     accounts: Accounts
     apps: Apps
     deploys: Deploys
@@ -45,6 +47,7 @@ class Context:
 
     services: Services
     token: str | None
+    client: Client
     secure: bool = False
     response: Response | None = None
     connection_params: dict[str, Any] | None = None
@@ -53,7 +56,7 @@ class Context:
 
     async def identify(self) -> None:
         """Find out who asks, anew for each operation, and start reading afresh."""
-        self.actor = await self.services.accounts.identify(self.token)
+        self.actor = await self.services.identity.identify(self.token, self.client)
         self.readings = None
 
     def require_actor(self) -> Actor:

@@ -56,7 +56,7 @@ class NameTakenError(Error):
     name: str = strawberry.field(description="The name.")
 
 
-@strawberry.type(description="Your role in this app does not allow this.")
+@strawberry.type(description="Your role, or what your token is for, does not allow this.")
 class PermissionDeniedError(Error):
     """Code `permission_denied`."""
 

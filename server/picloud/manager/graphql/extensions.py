@@ -84,7 +84,8 @@ def _is_about_the_query(error: GraphQLError) -> bool:
 
 def _log_in_first() -> GraphQLError:
     return GraphQLError(
-        "Log in first: send a session token. The query is not valid without one.",
+        "Log in first: send the token of a session, or an API token. The query is not valid "
+        "without one.",
         extensions={"code": "unauthenticated"},
     )
 

@@ -137,7 +137,9 @@ class Mutation(EnvironmentMutation):
     ) -> SessionCreatePayload:
         """Start a session."""
         context = info.context
-        login = await context.services.accounts.log_in(email=input.email, password=input.password)
+        login = await context.services.accounts.log_in(
+            context.client, email=input.email, password=input.password
+        )
         set_cookie(context, login.token)
         return SessionCreateSuccess(
             token=login.token,

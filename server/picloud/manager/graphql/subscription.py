@@ -67,7 +67,10 @@ class Subscription:
         only = _uuid(invocation)
         owner, followed = await info.context.reading.tail(app=app, script=script)
         wanted = Wanted(
-            app_id=owner.id, matches=_log_filter(followed, threshold(level), only), actor=actor
+            app_id=owner.id,
+            script_id=followed.id if followed else None,
+            matches=_log_filter(followed, threshold(level), only),
+            actor=actor,
         )
         async with info.context.services.hub.log_records(wanted, after=position) as tail:
             async for seen in tail.records():
@@ -85,7 +88,12 @@ class Subscription:
         actor = info.context.require_actor()
         position = cursors.LIVE_INVOCATIONS.decode(after, field="after")
         owner, followed = await info.context.reading.tail(app=app, script=script)
-        wanted = Wanted(app_id=owner.id, matches=_invocation_filter(followed), actor=actor)
+        wanted = Wanted(
+            app_id=owner.id,
+            script_id=followed.id if followed else None,
+            matches=_invocation_filter(followed),
+            actor=actor,
+        )
         async with info.context.services.hub.invocations(wanted, after=position) as tail:
             async for seen in tail.records():
                 info.context.refresh()

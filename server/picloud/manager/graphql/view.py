@@ -30,6 +30,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.types.unset import UNSET, UnsetType
 
 from picloud.errors import PiCloudError
+from picloud.manager.client_address import client_of
 from picloud.manager.graphql.context import Context, Services
 from picloud.manager.graphql.schema import Schema
 from picloud.manager.session_cookie import bearer, token_of
@@ -106,6 +107,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return Context(
             services=self._services,
             token=token_of(request),
+            client=client_of(request),
             secure=forwarded in ("https", "wss"),
             response=response if isinstance(response, Response) else None,
         )

@@ -24,6 +24,7 @@ SELECT app.id, app.name, app.created_by, app.created_at
 FROM apps AS app
 WHERE ($4::uuid IS NULL OR EXISTS (
       SELECT FROM members AS member WHERE member.app_id = app.id AND member.user_id = $4))
+  AND ($5::uuid IS NULL OR app.id = $5)
   AND ($2::text IS NULL OR app.name > $2)
   AND ($3::text IS NULL OR app.name < $3)
 ORDER BY app.name LIMIT $1;
@@ -34,6 +35,7 @@ SELECT app.id, app.name, app.created_by, app.created_at
 FROM apps AS app
 WHERE ($4::uuid IS NULL OR EXISTS (
       SELECT FROM members AS member WHERE member.app_id = app.id AND member.user_id = $4))
+  AND ($5::uuid IS NULL OR app.id = $5)
   AND ($2::text IS NULL OR app.name > $2)
   AND ($3::text IS NULL OR app.name < $3)
 ORDER BY app.name DESC LIMIT $1;

@@ -41,3 +41,7 @@ CROSS JOIN LATERAL (
     ORDER BY item.name DESC LIMIT $2
 ) AS item
 ORDER BY item.name DESC;
+
+-- name: env_variable_names_set
+-- Which of these names an app has variables of.
+SELECT name FROM env_variables WHERE app_id = $1 AND name = ANY ($2::text[]);

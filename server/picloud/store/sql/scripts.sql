@@ -27,6 +27,7 @@ CROSS JOIN LATERAL (
     SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
     FROM scripts AS script
     WHERE script.app_id = parent.id
+      AND ($5::uuid IS NULL OR script.id = $5)
       AND ($3::text IS NULL OR script.name > $3)
       AND ($4::text IS NULL OR script.name < $4)
     ORDER BY script.name LIMIT $2
@@ -41,6 +42,7 @@ CROSS JOIN LATERAL (
     SELECT script.id, script.app_id, script.name, script.created_at, script.active_deployment_id
     FROM scripts AS script
     WHERE script.app_id = parent.id
+      AND ($5::uuid IS NULL OR script.id = $5)
       AND ($3::text IS NULL OR script.name > $3)
       AND ($4::text IS NULL OR script.name < $4)
     ORDER BY script.name DESC LIMIT $2

@@ -50,3 +50,7 @@ CROSS JOIN LATERAL (
     ORDER BY item.name DESC LIMIT $2
 ) AS item
 ORDER BY item.name DESC;
+
+-- name: secret_names_set
+-- Which of these names an app has secrets of.
+SELECT name FROM secrets WHERE app_id = $1 AND name = ANY ($2::text[]);

@@ -18,6 +18,7 @@ from integration.manager.authorisation.rows import OBJECTS, ROLES, Rule
 from integration.manager.authorisation.world import OTHER, OWN, Person, World
 from picloud.manager.graphql.context import Context
 from picloud.manager.schema import export
+from support.actors import CLIENT
 
 SCHEMA: Final = graphql.build_schema(export())
 HERE: Final = "here"  # marks the object whose fields are asked
@@ -169,7 +170,7 @@ def _results() -> set[str]:
 
 
 def _context(world: World, person: Person) -> Context:
-    return Context(services=world.manager.services, token=person.token)
+    return Context(services=world.manager.services, token=person.token, client=CLIENT)
 
 
 async def _stream(source: Any) -> AsyncGenerator[ExecutionResult, None]:

@@ -15,10 +15,10 @@ from uuid import UUID
 from integration.manager.authorisation.rows import READING_SCOPES, ROLES
 from picloud.domain.isolation import NodeIsolation
 from picloud.domain.page import LivePosition
-from picloud.manager.accounts import token_hash
 from picloud.manager.graphql.cursors import LIVE_INVOCATIONS, LIVE_LOG
 from picloud.manager.graphql.nodes import encode_id
 from picloud.manager.graphql.schema import Schema, make_schema
+from picloud.manager.identity import secret_hash
 from picloud.store import cluster_nodes
 from picloud.store.database import Pool
 from support.manager import (
@@ -255,7 +255,7 @@ class Builder:
         await self._pool.execute(
             "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at)"
             " VALUES ($1, $2, $3, $4, $5)",
-            *(IDS.new(), user, token_hash(token), now, now + timedelta(days=1)),
+            *(IDS.new(), user, secret_hash(token), now, now + timedelta(days=1)),
         )
         return token
 

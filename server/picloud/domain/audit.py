@@ -1,0 +1,67 @@
+"""The audit log: who did what, from where, with what, and what it was before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from picloud.domain.ids import made_at
+
+# Names and settings as JSON has them; never the value of a secret, nor its hash.
+Details = Mapping[str, object]
+
+
+class AuditAction(StrEnum):
+    """What was done, as `noun.verb`; every mutation that changes something has one."""
+
+    SESSION_CREATE = "session.create"
+    SESSION_REFUSED = "session.refused"
+    SESSION_DELETE = "session.delete"
+    APP_CREATE = "app.create"
+    SCRIPT_DEPLOY = "script.deploy"
+    ENV_SET = "env.set"
+    ENV_UNSET = "env.unset"
+    SECRET_SET = "secret.set"  # noqa: S105 - an action
+    SECRET_UNSET = "secret.unset"  # noqa: S105
+    EGRESS_SET = "egress.set"
+
+
+class CredentialKind(StrEnum):
+    """What an actor asked with."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - a kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditActor:
+    """Who it was, as they were called then, and the session or token they used."""
+
+    user_id: UUID
+    email: str
+    credential: CredentialKind
+    credential_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change. Entries are never changed themselves, and outlive what they speak of."""
+
+    id: UUID
+    action: AuditAction
+    actor: AuditActor | None  # None: nobody was logged in
+    address: str
+    agent: str
+    app_id: UUID | None  # None: about a user or the instance
+    app_name: str | None  # as it was then
+    target: str
+    before: Details | None  # None: it was not there
+    after: Details | None  # None: it is gone
+
+    @property
+    def at(self) -> datetime:
+        """When, to the millisecond."""
+        return made_at(self.id)
