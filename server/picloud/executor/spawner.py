@@ -17,7 +17,6 @@ It sleeps until a packet or SIGCHLD comes. It dies with the node, and every sand
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -80,7 +79,7 @@ class Spawner:
         elif request.get("limit") in self._children:
             self._premises.limit(request["limit"], request["memory_mb"])
         elif request.get("nice") in self._children:
-            _set_nice(request["nice"], request["to"])
+            self._premises.weigh(request["nice"], request["to"])
         return True
 
     def _spawn(self, number: int, jail: JailSpec, descriptors: list[int]) -> None:
@@ -165,17 +164,6 @@ def _wake_on_child() -> int:
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return readable
-
-
-def _set_nice(pid: int, nice: int) -> None:
-    """Give all threads of a sandbox, which leads a process group and a session, this priority.
-
-    A kernel with `sched_autogroup` weighs sessions against each other, and nothing else.
-    """
-    with contextlib.suppress(OSError):  # not ours to raise, or it has just ended
-        os.setpriority(os.PRIO_PGRP, pid, nice)
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as session:
-        session.write(str(nice))
 
 
 def main(control_fd: int, node_pid: int) -> None:

@@ -15,6 +15,8 @@ from picloud.executor.jail import cgroups
 from picloud.executor.jail.cgroups import Groups, Mount
 from support import sandboxes
 
+SHARES = ("cpu.weight", "cpu.shares")  # of the versions' files
+
 
 @pytest.fixture(params=[1, 2])
 def base(request: pytest.FixtureRequest) -> Iterator[Path]:
@@ -85,6 +87,28 @@ def test_a_group_given_to_us_by_systemd_is_vacated(
     assert members(base / "platform") == [process.pid]
     process.kill()
     process.wait()
+
+
+def test_a_groups_share_of_the_processor_follows_its_priority(
+    process: subprocess.Popen[bytes],
+) -> None:
+    groups = Groups()
+    try:
+        if "cpu" not in groups.found:
+            pytest.skip(groups.faults["cpu"])
+        groups.add(process.pid, 1 << 30)
+        group = groups.found["cpu"] / str(process.pid)
+        (share,) = (file for file in map(group.joinpath, SHARES) if file.exists())
+        usual = int(share.read_text())
+        groups.weigh(process.pid, 10)
+        assert 8 <= usual / int(share.read_text()) <= 12
+        groups.weigh(process.pid, 0)
+        assert int(share.read_text()) == usual
+    finally:
+        process.kill()
+        process.wait()
+        groups.remove(process.pid)
+        groups.close()
 
 
 def test_a_group_that_is_not_ours_is_a_fault_and_no_error(tmp_path: Path) -> None:

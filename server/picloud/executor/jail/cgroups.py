@@ -60,7 +60,7 @@ class Groups:
         memory_files = {"memory.swap.max": 0, "memory.oom.group": 1, "memory.swappiness": 0}
         self._set("memory", pid, memory_files)
         self._set("pids", pid, {"pids.max": MOST_THREADS})
-        self._set("cpu", pid, {"cpu.weight": 100})  # as much as any other, however many threads
+        self.weigh(pid, 0)
         for directory in self.directories:
             (directory / str(pid) / "cgroup.procs").write_text(str(pid))
 
@@ -68,6 +68,14 @@ class Groups:
         """Set the memory of a group, in bytes, lower than before. Raises OSError."""
         v1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # in this order when lowered
         self._set("memory", pid, dict.fromkeys(("memory.max", *v1), memory))
+
+    def weigh(self, pid: int, nice: int) -> None:
+        """Share processor time between groups, however many threads they have, by this priority.
+
+        The priorities of processes count within their group only. Raises OSError.
+        """
+        shares = int(1024 * 0.8**nice)  # the kernel's own weights of priorities, nearly
+        self._set("cpu", pid, {"cpu.weight.nice": nice, "cpu.shares": shares})
 
     def out_of_memory(self, pid: int) -> bool:
         """Whether the kernel has killed in this group for want of memory."""

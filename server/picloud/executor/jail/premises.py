@@ -97,6 +97,13 @@ class Premises:
             with contextlib.suppress(OSError):
                 self.groups.limit(pid, resident_bytes(memory_mb))
 
+    def weigh(self, pid: int, nice: int) -> None:
+        """Give a sandbox another priority among all others."""
+        _set_nice(pid, nice)
+        if pid in self._grouped:
+            with contextlib.suppress(OSError):
+                self.groups.weigh(pid, nice)
+
     def release(self, pid: int) -> bool:
         """A child has been reaped. Returns whether the kernel killed it for want of memory."""
         if self._users is not None and pid in self._taken:
@@ -231,3 +238,14 @@ def _ruleset(spec: JailSpec) -> int | None:
     except OSError:
         return None
     return landlock.ruleset(architecture, read=spec.read, execute=spec.execute)
+
+
+def _set_nice(pid: int, nice: int) -> None:
+    """Give all threads of a sandbox, which leads a process group and a session, this priority.
+
+    A kernel with `sched_autogroup` weighs sessions against each other, and nothing else.
+    """
+    with contextlib.suppress(OSError):  # not ours to raise, or it has just ended
+        os.setpriority(os.PRIO_PGRP, pid, nice)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as session:
+        session.write(str(nice))
