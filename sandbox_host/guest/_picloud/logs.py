@@ -11,7 +11,7 @@ from _picloud.invocation import Invocation, Limits, background, owner
 from _picloud.outbox import outbox
 
 STDOUT, STDERR, LOGGING, TRACEBACK, PLATFORM = range(1, 6)
-RECORD_COST = 16  # bytes: what a record counts at least; the executor counts alike
+RECORD_COST = 128  # bytes: what a record counts at least; the executor counts alike
 _PIECE = 64 * 1024
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _CLOCK_SLACK_US: Final = 1_000_000  # how far a sandbox's clock reading may be off ours
 EXTRA_LOG_BYTES: Final = 65_536  # the guest's own "N bytes dropped" record and rounding
-LEAST_LOG_BYTES: Final = 16  # what a record counts at least; the guest counts alike
+LEAST_LOG_BYTES: Final = 128  # what a record counts at least; the guest counts alike
 
 
 class Invocation(Exchange):

@@ -94,9 +94,9 @@ def test_a_traceback_is_one_record_and_begins_in_the_script(start: Start) -> Non
 
 def test_output_beyond_the_limit_is_counted_and_dropped(start: Start) -> None:
     source = "def handler(request):\n    for _ in range(10): print('x' * 100)\n    return ''\n"
-    answer = start(source, log_bytes=350).call()
+    answer = start(source, log_bytes=400).call()
     assert [text for _, _, text in answer.logs] == ["x" * 100] * 3 + [
-        "700 bytes dropped: more than log_bytes=350"
+        "700 bytes dropped: more than log_bytes=400"
     ]
     assert answer.logs[-1][:2] == (30, frames.PLATFORM)
 
