@@ -1,5 +1,6 @@
 """What a script imports; docs/pic.md has it all on one page."""
 
+from pic.auth import Auth
 from pic.fetch import FetchError, FetchResponse, afetch, fetch
 from pic.multi import Headers, MultiDict
 from pic.record import log
@@ -10,6 +11,7 @@ from pic.settings import MissingSetting, env, secrets
 from pic.upload import Upload
 
 __all__ = [
+    "Auth",
     "FetchError",
     "FetchResponse",
     "Headers",

@@ -8,6 +8,7 @@ from http.cookies import _unquote as unquote_cookie
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from pic.auth import HEADER, Auth, parse_auth
 from pic.multi import Headers, MultiDict, parse_urlencoded
 from pic.upload import Upload
 
@@ -104,6 +105,11 @@ class Request:
     def client_ip(self) -> str:
         """The address the request came from."""
         return self._lines[_CLIENT]
+
+    @cached_property
+    def auth(self) -> Auth | None:
+        """Who calls, as the platform has checked it; None on a public route."""
+        return parse_auth(self.headers.get(HEADER))
 
     @property
     def scheme(self) -> str:

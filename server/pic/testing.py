@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
+from pic.auth import HEADER, Auth
 from pic.request import Request
 
 
@@ -18,6 +19,7 @@ def request(
     body: bytes | str = b"",
     path_params: Mapping[str, str] | None = None,
     client_ip: str = "127.0.0.1",
+    auth: Auth | None = None,
 ) -> Request:
     """A request as a handler would be given it: `handler(request("POST", "/add", body="1"))`."""
     lines = [
@@ -32,5 +34,7 @@ def request(
         "",
     ]
     all_headers = {"host": "localhost", **(headers or {})}
+    if auth is not None:
+        all_headers[HEADER] = urlencode(auth._asdict())
     lines += [f"{name.lower()}:{value}" for name, value in all_headers.items()]
     return Request("\n".join(lines), body.encode() if isinstance(body, str) else body)

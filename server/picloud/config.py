@@ -184,6 +184,12 @@ class Settings:
         default=5000,
         metadata=_about("how long a request waits for a sandbox", values.integer(0, 600_000)),
     )
+    auth_failures_per_minute: int = field(
+        default=30,
+        metadata=_about(
+            "wrong credentials of one address that an app checks", values.integer(1, 100_000)
+        ),
+    )
     max_calls_per_sandbox: int = field(
         default=16,
         metadata=_about("calls of one sandbox served at a time", values.integer(1, 256)),

@@ -83,10 +83,11 @@ class NodeProcess:
                 )
             version_id = await _version(db, script_id, source, kind, limits or Limits(), isolation)
             await db.execute("SELECT pg_notify('picloud_routes', '')")
-        await self._until_served(version_id)
+        await self.settle()
         return version_id
 
-    async def _until_served(self, version_id: UUID) -> None:
+    async def settle(self) -> None:
+        """Wait until this node has loaded what was committed."""
         # The node has loaded the table once it has been idle in LISTEN after our commit.
         await asyncio.sleep(0.05)
         async with asyncio.timeout(5):

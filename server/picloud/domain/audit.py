@@ -27,6 +27,10 @@ class AuditAction(StrEnum):
     SECRET_SET = "secret.set"  # noqa: S105 - an action
     SECRET_UNSET = "secret.unset"  # noqa: S105
     EGRESS_SET = "egress.set"
+    ROUTE_CREATE = "route.create"
+    ROUTE_UPDATE = "route.update"
+    ROUTE_DELETE = "route.delete"
+    RATE_LIMITS_SET = "rate_limits.set"
 
 
 class CredentialKind(StrEnum):

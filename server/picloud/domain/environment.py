@@ -52,20 +52,23 @@ class NamedValue:
     value: str = field(repr=False)
 
 
+def identifier_fault(name: str) -> str | None:
+    """What is wrong with the name of a variable or secret, as the end of a sentence."""
+    if _NAME.fullmatch(name):
+        return None
+    return (
+        "must be upper-case letters, digits and underscores, not beginning with a digit, "
+        f"of at most {MAX_NAME} characters"
+    )
+
+
 def name_faults(names: Sequence[str], *, place: str) -> list[FieldFault]:
     """What is wrong with the names of an input's list; `place` is the list's name."""
     faults = [] if names else [FieldFault(place, "is empty")]
     if len(names) > MAX_COUNT:
         return [FieldFault(place, f"has more than {MAX_COUNT} items")]
-    faults += [
-        FieldFault(
-            f"{place}[{at}].name",
-            f"must be upper-case letters, digits and underscores, not beginning with a digit, "
-            f"of at most {MAX_NAME} characters",
-        )
-        for at, name in enumerate(names)
-        if not _NAME.fullmatch(name)
-    ]
+    found = ((at, identifier_fault(name)) for at, name in enumerate(names))
+    faults += [FieldFault(f"{place}[{at}].name", fault) for at, fault in found if fault]
     twice = [name for name, count in Counter(names).items() if count > 1 and _NAME.fullmatch(name)]
     return faults + [FieldFault(place, f"has {name} more than once") for name in twice]
 

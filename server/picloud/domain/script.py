@@ -1,4 +1,4 @@
-"""Scripts, their immutable versions, deployments and routes."""
+"""Scripts, their immutable versions and deployments."""
 
 from __future__ import annotations
 
@@ -53,17 +53,6 @@ class Deployment:
     script_id: UUID
     version_id: UUID
     created_by: UUID | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Method and path pattern that lead to a script; no method: any."""
-
-    id: UUID
-    script_id: UUID
-    method: str | None
-    pattern: str
     created_at: datetime
 
 

@@ -19,6 +19,7 @@ from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
 from picloud.manager.identity import Identity
 from picloud.manager.passwords import Passwords
+from picloud.manager.routes import Routes
 from picloud.manager.source_checks import SourceChecks
 from picloud.manager.tails import Hub
 from picloud.manager.urls import Urls
@@ -67,6 +68,7 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         environment = Environment(
             pool=pool, keys=KeyFile(settings.key_file), audit=audit, clock=utc_now
         )
+        routes = Routes(pool=pool, ids=ids, clock=utc_now, audit=audit)
         services = Services(
             pool=pool,
             identity=Identity(pool=pool, clock=utc_now),
@@ -76,6 +78,7 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
                 pool=pool, checks=checks, audit=audit, ids=ids, clock=utc_now, limits=limits
             ),
             environment=environment,
+            routes=routes,
             hub=hub,
             urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),
         )

@@ -11,9 +11,9 @@ from picloud.domain.failures import require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.limits import Isolation, Limits, limit_faults, resolve
 from picloud.domain.names import script_name_faults
+from picloud.domain.route import Route
 from picloud.domain.script import (
     Deployment,
-    Route,
     Script,
     SourceInfo,
     Version,
@@ -26,7 +26,7 @@ from picloud.manager.access import app_for
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
 from picloud.manager.source_checks import SourceChecks
-from picloud.store import routing, scripts
+from picloud.store import routes, routing, scripts
 from picloud.store.database import Pool, PoolConnection
 
 
@@ -106,7 +106,7 @@ class Deploys:
     async def _store(
         self, db: PoolConnection, actor: Actor, app: App, upload: Upload, info: SourceInfo
     ) -> Deployed:
-        script, created = await self._script(db, app, upload.name)
+        script, created = await self._script(db, actor, app, upload.name)
         # Ids and times are taken under the script's lock, so they sort as the numbers do.
         before = await scripts.active_version(db, script)
         version = await self._version(
@@ -133,7 +133,9 @@ class Deploys:
         script = replace(script, active_deployment_id=deployment.id)
         return Deployed(script=script, version=version, deployment=deployment, created=created)
 
-    async def _script(self, db: PoolConnection, app: App, name: str) -> tuple[Script, bool]:
+    async def _script(
+        self, db: PoolConnection, actor: Actor, app: App, name: str
+    ) -> tuple[Script, bool]:
         now = self._clock()
         script = Script(
             id=self._ids.new(), app_id=app.id, name=name, created_at=now, active_deployment_id=None
@@ -142,12 +144,14 @@ class Deploys:
         if created:
             route = Route(
                 id=self._ids.new(),
+                app_id=app.id,
                 script_id=script.id,
                 method=None,
                 pattern=f"/{name}",
+                created_by=actor.user.id,
                 created_at=now,
             )
-            await scripts.add_route(db, route, app_id=app.id)
+            await routes.add_route(db, route)  # its address may lead to another script already
         return await scripts.lock_script(db, app_id=app.id, name=name), created
 
     async def _version(

@@ -13,7 +13,7 @@ from strawberry.dataloader import DataLoader
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, Page, PageRequest
-from picloud.store import env_variables, records, scripts, secrets
+from picloud.store import env_variables, records, routes, scripts, secrets
 from picloud.store.database import Executor, Pool, PoolConnection
 from picloud.store.records import Feed
 
@@ -59,6 +59,9 @@ class PageReader:
         )
         self.deployments = DataLoader(
             self._batch(lambda db, ids, query: scripts.list_deployments(db, ids, query.request))
+        )
+        self.routes = DataLoader(
+            self._batch(lambda db, ids, query: routes.list_routes(db, ids, query.request))
         )
         self.env_variables = DataLoader(
             self._batch(lambda db, ids, query: env_variables.list_variables(db, ids, query.request))

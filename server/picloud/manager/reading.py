@@ -23,15 +23,17 @@ from picloud.domain.app import (
     require,
 )
 from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.endpoint import RateLimit
 from picloud.domain.environment import EnvVariable, Secret
 from picloud.domain.failures import NotFound
 from picloud.domain.invocation import Invocation
 from picloud.domain.names import script_name_faults
 from picloud.domain.page import Page, PageRequest
-from picloud.domain.script import Deployment, Route, Script, Version
+from picloud.domain.route import Overlap, Route, asked_before
+from picloud.domain.script import Deployment, Script, Version
 from picloud.domain.user import Actor, User
 from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
-from picloud.store import app_settings, apps, cluster_nodes, records, scripts, users
+from picloud.store import app_settings, apps, cluster_nodes, records, routes, scripts, users
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool
 from picloud.store.records import LogKey
@@ -61,7 +63,14 @@ class Reading:
         self._egress: DataLoader[UUID, Egress | None] = DataLoader(
             lambda ids: app_settings.get_egress(pool, ids)
         )
-        self._routes = DataLoader(lambda ids: scripts.get_routes(pool, ids))
+        self._routes = DataLoader(lambda ids: routes.routes_of_scripts(pool, ids))
+        self._routes_by_id: DataLoader[UUID, Route | None] = DataLoader(
+            lambda ids: routes.routes_by_id(pool, ids)
+        )
+        self._routes_of_apps = DataLoader(lambda ids: routes.routes_of_apps(pool, ids))
+        self._rate_limits: DataLoader[UUID, tuple[RateLimit, ...] | None] = DataLoader(
+            lambda ids: routes.app_rate_limits(pool, ids)
+        )
         self._invocations: DataLoader[UUID, Invocation | None] = DataLoader(
             lambda ids: records.get_invocations(pool, ids)
         )
@@ -136,6 +145,11 @@ class Reading:
         await self._require(app_id, Permission.LOGS_READ, script_id=script_id)
         return invocation
 
+    async def route(self, route_id: UUID) -> Route | None:
+        """A route."""
+        route = await self._routes_by_id.load(route_id)
+        return route if route and await self._may_lead_to(route) else None
+
     async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
         """A node; every user of the instance may know them."""
         return await self._nodes.load(node_id)
@@ -173,6 +187,17 @@ class Reading:
     async def routes(self, script: Script) -> list[Route]:
         """The routes that lead to a script."""
         return await self._routes.load(script.id) if await self._may_script(script) else []
+
+    async def asked_before(self, route: Route) -> list[Overlap]:
+        """The app's routes that take some of this one's requests."""
+        others = await self._routes_of_apps.load(route.app_id)
+        overlaps = asked_before(route, others)
+        return [each for each in overlaps if await self._may_lead_to(each.route)]
+
+    async def rate_limits(self, app: App) -> Sequence[RateLimit]:
+        """The limits of all routes of an app together."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._rate_limits.load(app.id) or ()
 
     async def egress(self, app: App) -> Egress:
         """Where the scripts of an app may connect to."""
@@ -220,6 +245,11 @@ class Reading:
         await self._require(script.app_id, Permission.APP_READ, script_id=script.id)
         return await self._pages.deployments.load(ListQuery(script.id, request))
 
+    async def list_routes(self, app: App, request: PageRequest[UUID]) -> Page[Route]:
+        """The routes of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.routes.load(ListQuery(app.id, request))
+
     async def list_env_variables(self, app: App, request: PageRequest[str]) -> Page[EnvVariable]:
         """The env variables of an app."""
         await self._require(app.id, Permission.APP_READ)
@@ -260,6 +290,9 @@ class Reading:
 
     async def _may_script(self, script: Script) -> bool:
         return await self._may(script.app_id, script_id=script.id)
+
+    async def _may_lead_to(self, route: Route) -> bool:
+        return await self._may(route.app_id, script_id=route.script_id)
 
     async def _may(
         self,

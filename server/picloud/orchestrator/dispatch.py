@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -91,6 +92,10 @@ class Dispatcher:
             if row is None or row.app_revision > lane.target.app_revision:
                 self._lanes.pop(version_id).close()
         self.wanted.serve(table)
+
+    async def secrets_of(self, target: RouteRow) -> Mapping[str, str]:
+        """The secrets a version is given. Raises InvocationFailed, VaultError."""
+        return (await self.wanted.app(target)).secrets
 
     def _open_lane(self, target: RouteRow, older: Lane | None) -> Lane:
         if older is not None:

@@ -1,4 +1,4 @@
-"""What the database tells a node: routing changes and source checks.
+"""What the database tells a node: changes of routing and of rights, and source checks.
 
 A listening connection wakes us; after every (re)connect everything is read again, so a missed
 notification costs nothing. While the database is away the node goes on with what it has.
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.orchestrator.routing import RoutingTable
-from picloud.store import checks, routing
+from picloud.store import access, checks, routing
 from picloud.store.database import DATABASE_LOST, connect
 from picloud.store.vault import VaultError
 
 if TYPE_CHECKING:
     from picloud.domain.limits import Limits
+    from picloud.orchestrator.callers import Callers
     from picloud.orchestrator.checks import SourceChecker
     from picloud.orchestrator.dispatch import Dispatcher
     from picloud.store.database import Connection
@@ -48,6 +49,7 @@ class Feed:
         *,
         dispatcher: Dispatcher,
         checker: SourceChecker,
+        callers: Callers,
         ceilings: Limits,
         on_connect: Callable[[Connection], Awaitable[None]],
     ) -> None:
@@ -55,6 +57,7 @@ class Feed:
         self._dsn = dsn
         self._dispatcher = dispatcher
         self._checker = checker
+        self._callers = callers
         self._ceilings = ceilings
         self._on_connect = on_connect
         self._wake = asyncio.Event()
@@ -83,6 +86,8 @@ class Feed:
             await self._on_connect(connection)
             await connection.add_listener(routing.CHANNEL, self._on_routes)
             await connection.add_listener(checks.CHECKS, self._on_check)
+            await connection.add_listener(access.CHANNEL, self._on_access)
+            self._callers.forget()  # rights may have changed while nobody listened
             self._routes_changed = True
             await self._catch_up(connection)
             tasks.create_task(self._checker.run_pending())
@@ -125,6 +130,9 @@ class Feed:
             logger.warning("a notification names no check: %r", payload)
             return
         self._wake.set()
+
+    def _on_access(self, *_: object) -> None:
+        self._callers.forget()
 
     def _lost(self, lost: asyncio.Event) -> None:
         lost.set()

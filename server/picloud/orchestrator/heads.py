@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from picloud.orchestrator.refusals import MOST_HOPS
 
 SESSION_COOKIES: Final = (b"picloud_", b"__Host-picloud_")
+SESSION_TOKEN: Final = (b"__Host-picloud_session", b"picloud_session")
+AUTH_HEADER: Final = b"picloud-auth"  # what the node says of who calls
 _WATCHED: Final = frozenset(
     (
         b"host",
@@ -24,6 +26,8 @@ _WATCHED: Final = frozenset(
         b"x-forwarded-host",
         b"expect",
         b"picloud-hops",
+        AUTH_HEADER,  # nobody but us may say it
+        b"picloud-token",  # no script may see it
     )
 )
 _DROPPED: Final = _WATCHED - {b"host", b"content-length", b"cookie"}
@@ -80,3 +84,15 @@ def client_address(scope: Mapping[str, Any], request: RequestHead) -> str:
     if client is not None and client[0]:
         return str(client[0])
     return request.forwarded_for.decode("latin-1")
+
+
+def session_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The platform's session of a browser; a cookie that only this host can set goes first."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name == b"cookie":
+            for part in value.split(b";"):
+                key, _, cookie = part.strip().partition(b"=")
+                found.setdefault(key, cookie)
+    cookie = next((found[name] for name in SESSION_TOKEN if name in found), b"")
+    return cookie.decode("latin-1") or None

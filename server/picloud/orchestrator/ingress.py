@@ -18,7 +18,7 @@ from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than t
 from picloud.domain.ids import IdMaker
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed
-from picloud.orchestrator import answers
+from picloud.orchestrator import answers, cors
 from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.heads import RequestHead, client_address
 from picloud.orchestrator.invocation import Invocation
@@ -33,11 +33,12 @@ from picloud.orchestrator.refusals import (
     Refused,
     TooManyResponses,
 )
-from picloud.orchestrator.routing import Found
+from picloud.orchestrator.routing import AppRoutes, Found
 from picloud.telemetry.records import version_ids
 
 if TYPE_CHECKING:
     from picloud.orchestrator.dispatch import Dispatcher
+    from picloud.orchestrator.gate import Gate
     from picloud.telemetry.writer import RecordWriter
 
 Scope = MutableMapping[str, Any]
@@ -64,6 +65,7 @@ class Ingress:
         self,
         dispatcher: Dispatcher,
         writer: RecordWriter,
+        gate: Gate,
         *,
         base_domain: str,
         is_ready: Callable[[], bool],
@@ -71,6 +73,7 @@ class Ingress:
     ) -> None:
         self._dispatcher = dispatcher
         self._writer = writer
+        self._gate = gate
         self._host_suffix = b"." + base_domain.encode()
         self._is_ready = is_ready
         self._ready_text = b"ready, with weak isolation\n" if is_weak else b"ready\n"
@@ -87,10 +90,16 @@ class Ingress:
         key = (scope["method"], scope["raw_path"], request.host)
         found = self._dispatcher.table.remembered(key)
         if found is None:
-            found = await self._find(key, send)
+            found = await self._find(key, scope, send)
             if found is None:
                 return
-        body, refusal = b"", self._refusal(request, found)
+        body, refusal = b"", None
+        if found.guarded:
+            if (allowed := found.target.guard.cors) is not None:
+                send = cors.answering(send, allowed, scope["headers"])
+            refusal = await self._gate.enter(found, scope, request)
+        if refusal is None:
+            refusal = self._refusal(request, found)
         if request.has_body and refusal is None:
             try:
                 body = await _body(request, receive, found.target.limits.request_bytes)
@@ -98,6 +107,8 @@ class Ingress:
                 refusal = error
             except _CallerLeft:
                 return
+        if found.guarded and refusal is None:
+            refusal = await self._gate.check_body(found, scope, request, body)
         invocation = self._invocation(scope, receive, request, found, body)
         try:
             if refusal is not None:
@@ -114,7 +125,7 @@ class Ingress:
             if not invocation.finished:  # this task was cancelled: the node is stopping
                 invocation.finish(None, STOPPED)
 
-    async def _find(self, key: tuple[str, bytes, bytes], send: Send) -> Found | None:
+    async def _find(self, key: tuple[str, bytes, bytes], scope: Scope, send: Send) -> Found | None:
         """The route of a request seen for the first time; None when it has been answered."""
         method, raw_path, host = key
         app_name, path, mount = self._address(raw_path, host)
@@ -126,13 +137,17 @@ class Ingress:
         if routes is None:
             await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
             return None
+        if method == "OPTIONS" and await _answer_preflight(routes, path, scope, send):
+            return None
         target, params, allowed = routes.find(method, path)
         if target is None:
             await _send_no_route(send, app_name, method, path, allowed)
             return None
         row_ids = version_ids(target.app_id, target.script_id, target.version_id)
-        found = Found(target, path, params, mount, row_ids)
-        table.remember(key, found)
+        guarded = not target.guard.is_open or bool(target.app_rate_limits)
+        found = Found(target, path, params, mount, row_ids, guarded)
+        if method != "OPTIONS":  # the next one may be a browser's question
+            table.remember(key, found)
         return found
 
     def _refusal(self, request: RequestHead, found: Found) -> Refused | None:
@@ -248,9 +263,8 @@ class Ingress:
     async def _send_refused(self, send: Send, invocation: Invocation, error: Refused) -> None:
         failure = InvocationFailed(Outcome.REJECTED, error.code, error.message)
         invocation.finish(error.status, failure)
-        extra = {"retry_after": str(error.retry_after)} if error.retry_after else {}
         await _send_error(
-            send, error.status, error.code, error.message, str(invocation.id), **extra
+            send, error.status, error.code, error.message, str(invocation.id), **error.headers
         )
 
     async def _own_page(self, path: str, send: Send) -> None:
@@ -355,6 +369,20 @@ async def _send_no_route(
     else:
         message = f"App {app_name!r} has no route for {path}."
         await _send_error(send, 404, "not_found", message)
+
+
+async def _answer_preflight(routes: AppRoutes, path: str, scope: Scope, send: Send) -> bool:
+    """Answer a browser that asks whether a page may call a route; False when it does not ask."""
+    try:
+        headers = cors.preflight(routes, path, scope["headers"])
+    except Refused as error:
+        await _send_error(send, error.status, error.code, error.message, vary="origin")
+        return True
+    if headers is None:
+        return False
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+    return True
 
 
 async def _send_error(

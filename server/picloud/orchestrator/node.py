@@ -19,9 +19,11 @@ from picloud.executor.pool import PoolLimits, SandboxPool
 from picloud.executor.runtime import Runtime
 from picloud.executor.sandbox_process import Spawner
 from picloud.executor.usage import machine_memory
+from picloud.orchestrator.callers import Callers
 from picloud.orchestrator.checks import SourceChecker
 from picloud.orchestrator.dispatch import Dispatcher
 from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
+from picloud.orchestrator.gate import Gate
 from picloud.orchestrator.ingress import Ingress
 from picloud.orchestrator.services import make_services
 from picloud.serve import QuietServer, make_config
@@ -89,8 +91,10 @@ class Node:
                 settings=settings, pool=pool, database=database, services=services
             )
             checker = SourceChecker(pool=pool, database=database, keep=dispatcher.keep)
+            callers = Callers(database)
             feed = Feed(
                 self._dsn,
+                callers=callers,
                 dispatcher=dispatcher,
                 checker=checker,
                 ceilings=settings.ceilings,
@@ -102,6 +106,11 @@ class Node:
             ingress = Ingress(
                 dispatcher,
                 writer,
+                Gate(
+                    callers=callers,
+                    secrets=dispatcher.secrets_of,
+                    failures_per_minute=settings.auth_failures_per_minute,
+                ),
                 base_domain=settings.base_domain,
                 is_ready=lambda: self._is_ready(feed, pool),
                 is_weak=isolation.level is IsolationLevel.WEAK,

@@ -1,35 +1,50 @@
-"""Requests per second and script: a bucket of tokens that holds one second's worth."""
+"""So many requests in so much time: buckets of tokens that fill steadily."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Final
-from uuid import UUID
 
 _REMEMBERED: Final = 10_000
+_MOST: Final = 200_000  # buckets; beyond, those that are nearly full are taken for full
 
 
 class Rates:
-    """The buckets of this node, by script. A bucket nobody took from for a second is full."""
+    """The buckets of this node, by key. One that nobody took from for its time is full."""
 
     def __init__(self) -> None:
-        self._full_at: dict[UUID, float] = {}
+        self._full_at: dict[Hashable, float] = {}
+        self._tidy_at = _REMEMBERED
 
-    def take(self, script_id: UUID, rate: int, now: float) -> float:
-        """Take one token.
+    def wait(self, key: Hashable, requests: int, now: float, seconds: float = 1.0) -> float:
+        """How long until there is a token.
 
         Args:
-            script_id: whose bucket.
-            rate: tokens per second, at least 1.
+            key: whose bucket.
+            requests: tokens it holds, at least 1.
             now: monotonic seconds.
+            seconds: in which an empty one fills.
 
-        Returns: 0.0, or the seconds until there is a token.
+        Returns: 0.0 for "now", or seconds.
         """
-        full_at = max(self._full_at.get(script_id, 0.0), now)
-        empty_at = now + 1.0
-        cost = 1.0 / rate
-        if full_at + cost > empty_at + 1e-9:
-            return full_at + cost - empty_at
-        if len(self._full_at) >= _REMEMBERED:
-            self._full_at = {each: at for each, at in self._full_at.items() if at > now}
-        self._full_at[script_id] = full_at + cost
-        return 0.0
+        filled = max(self._full_at.get(key, 0.0), now) + seconds / requests
+        empty_at = now + seconds
+        return filled - empty_at if filled > empty_at + 1e-9 else 0.0
+
+    def take(self, key: Hashable, requests: int, now: float, seconds: float = 1.0) -> float:
+        """Take a token unless there is none; arguments and result as of `wait`."""
+        missing = self.wait(key, requests, now, seconds)
+        if not missing:
+            if len(self._full_at) >= self._tidy_at:
+                self._tidy(now)
+            self._full_at[key] = max(self._full_at.get(key, 0.0), now) + seconds / requests
+        return missing
+
+    def _tidy(self, now: float) -> None:
+        """Forget what is full. Seldom, however many callers there are: the next time is put off."""
+        left = {each: at for each, at in self._full_at.items() if at > now}
+        if len(left) > _MOST // 2:
+            emptiest = sorted(left.items(), key=lambda item: item[1])[-_MOST // 2 :]
+            left = dict(emptiest)
+        self._full_at = left
+        self._tidy_at = max(_REMEMBERED, 2 * len(left))

@@ -12,11 +12,25 @@ MOST_HEADERS: Final = 128
 
 
 class Refused(Expected, abstract=True):
-    """A request that does not become a run. `retry_after` are seconds, 0 for "do not"."""
+    """A request that does not become a run.
 
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+    `retry_after` are seconds, 0 for "do not"; `challenge` says how to log in (WWW-Authenticate).
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0, challenge: str = "") -> None:
         super().__init__(message)
         self.retry_after = math.ceil(retry_after)
+        self.challenge = challenge
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its answer says besides the code and the message."""
+        found = {}
+        if self.retry_after:
+            found["retry_after"] = str(self.retry_after)
+        if self.challenge:
+            found["www_authenticate"] = self.challenge
+        return found
 
 
 class TooManyRequests(Refused):
@@ -27,7 +41,7 @@ class TooManyRequests(Refused):
 
 
 class RateLimited(Refused):
-    """This script gets more requests per second than its limit."""
+    """More requests come than a limit of the script, the route or the app allows."""
 
     code = "rate_limited"
     status = 429
@@ -66,3 +80,45 @@ class LoopDetected(Refused):
 
     code = "loop_detected"
     status = 508
+
+
+class CredentialsMissing(Refused):
+    """The route is not public, and the request says nothing of who sends it."""
+
+    code = "credentials_missing"
+    status = 401
+
+
+class CredentialsInvalid(Refused):
+    """The token, the password or the session is wrong or has ended."""
+
+    code = "credentials_invalid"
+    status = 401
+
+
+class SignatureInvalid(Refused):
+    """The signature is missing, is not of this body, or is too old."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class CallRefused(Refused):
+    """It is known who calls, and they may not."""
+
+    code = "call_refused"
+    status = 403
+
+
+class OriginRefused(Refused):
+    """A page of this origin may not call the route."""
+
+    code = "origin_refused"
+    status = 403
+
+
+class AuthUnavailable(Refused):
+    """Credentials can't be checked at the moment."""
+
+    code = "auth_unavailable"
+    status = 503

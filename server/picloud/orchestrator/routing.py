@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlencode
 
-from picloud.domain.route import Pattern, parse_pattern, split_path
+from picloud.domain.route import RESERVED, Pattern, parse_pattern, split_path
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,7 +20,8 @@ _REMEMBERED: Final = 4096  # requests whose route is remembered
 class Found(NamedTuple):
     """Where a request goes: the version, the path inside the app, parameters, mount prefix.
 
-    `row_ids` are the ids of app, script and version as records carry them.
+    `row_ids` are the ids of app, script and version as records carry them. `guarded` says that
+    the gate must be asked first.
     """
 
     target: RouteRow
@@ -28,26 +29,33 @@ class Found(NamedTuple):
     params: str
     mount: str
     row_ids: tuple[bytes, bytes, bytes]
+    guarded: bool = False
+
+
+_Shape = dict[str | None, tuple[Pattern, "RouteRow"]]  # routes that match the same, by method
 
 
 class AppRoutes:
     """The routes of one app: literal paths by look-up, patterns in order of precedence."""
 
     def __init__(self) -> None:
-        self.literal: dict[str, dict[str | None, RouteRow]] = {}
-        self.patterns: list[tuple[Pattern, RouteRow]] = []
+        self._literal: dict[tuple[str, ...], _Shape] = {}
+        self._shapes: dict[tuple[object, ...], tuple[Pattern, _Shape]] = {}
+        self._in_order: list[tuple[Pattern, _Shape]] = []
 
     def add(self, row: RouteRow) -> None:
         """Add a route; `seal` once all are there."""
         pattern = parse_pattern(row.pattern)
         if pattern.is_exact:
-            self.literal.setdefault(row.pattern, {})[row.method] = row
+            parts = tuple(segment.value for segment in pattern.segments)
+            shape = self._literal.setdefault(parts, {})
         else:
-            self.patterns.append((pattern, row))
+            _, shape = self._shapes.setdefault(pattern.shape, (pattern, {}))
+        shape[row.method] = (pattern, row)
 
     def seal(self) -> None:
         """Put the patterns in order: exact before `{param}` before `{rest...}`."""
-        self.patterns.sort(key=lambda entry: entry[0].precedence)
+        self._in_order = sorted(self._shapes.values(), key=lambda entry: entry[0].precedence)
 
     def find(self, method: str, raw_path: str) -> tuple[RouteRow | None, str, frozenset[str]]:
         """The route for a request.
@@ -60,24 +68,26 @@ class AppRoutes:
         wrong, the methods that would do.
         """
         wanted = (method, "GET", _ANY) if method == "HEAD" else (method, _ANY)
-        path = unquote(raw_path) if "%" in raw_path else raw_path
+        parts = [unquote(part) for part in split_path(raw_path)]
         allowed: set[str] = set()
-        by_method = self.literal.get(path)
-        if by_method is not None:
+        for shape in self._matching(parts):
             for name in wanted:
-                if name in by_method:
-                    return by_method[name], "", frozenset()
-            allowed.update(name for name in by_method if name is not None)
-        parts = [unquote(part) for part in split_path(raw_path)] if self.patterns else []
-        for pattern, row in self.patterns:
-            params = pattern.match(parts)
-            if params is None:
-                continue
-            if row.method in wanted:
-                return row, urlencode(params), frozenset()
-            if row.method is not None:
-                allowed.add(row.method)
+                if name in shape:
+                    pattern, row = shape[name]
+                    return row, urlencode(pattern.match(parts) or {}), frozenset()
+            allowed.update(name for name in shape if name is not None)
         return None, "", frozenset(allowed)
+
+    def _matching(self, parts: list[str]) -> Iterator[_Shape]:
+        """The shapes that match a path, in the order in which they are asked."""
+        if parts[:1] == [RESERVED]:
+            return
+        literal = self._literal.get(tuple(parts))
+        if literal is not None:
+            yield literal
+        for pattern, shape in self._in_order:
+            if pattern.match(parts) is not None:
+                yield shape
 
 
 class RoutingTable:

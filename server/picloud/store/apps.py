@@ -48,6 +48,12 @@ async def get_roles(db: Executor, user_id: UUID, app_ids: Sequence[UUID]) -> lis
     return [found.get(app_id) for app_id in app_ids]
 
 
+async def roles_of(db: Executor, user_id: UUID) -> dict[UUID, AppRole]:
+    """All of a user's places, by app."""
+    rows = await db.fetch(SQL["roles_of"], user_id)
+    return {row["app_id"]: AppRole(row["role"]) for row in rows}
+
+
 async def list_apps(
     db: Executor, request: PageRequest[str], *, member: UUID | None, only: UUID | None = None
 ) -> Page[App]:

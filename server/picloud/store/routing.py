@@ -8,9 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
+from picloud.domain.endpoint import OPEN, Guard, RateLimit
 from picloud.domain.limits import Isolation, Limits
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
+from picloud.store.routes import guard_from_columns, rates_from_text
 
 CHANNEL: Final = "picloud_routes"  # payload: a script's id, or empty for "load all again"
 
@@ -23,8 +25,11 @@ class RouteRow:
     app_name: str
     script_id: UUID
     script_name: str
+    route_id: UUID
     method: str | None
     pattern: str
+    guard: Guard = OPEN
+    app_rate_limits: tuple[RateLimit, ...] = ()
     version_id: UUID
     version_number: int
     filename: str
@@ -57,9 +62,13 @@ async def notify_routes(db: Executor, script_id: UUID | None = None) -> None:
 
 
 def _from_row(row: asyncpg.Record) -> RouteRow:
+    columns = dict(row)
+    guard = guard_from_columns(*(columns.pop(name) for name in ("auth", "cors", "rate_limits")))
     read = {
+        "guard": guard,
+        "app_rate_limits": rates_from_text(row["app_rate_limits"]),
         "entry_points": tuple(row["entry_points"]),
         "limits": Limits.from_json(row["limits"]),
         "isolation": Isolation(row["isolation"]),
     }
-    return RouteRow(**{**row, **read})
+    return RouteRow(**{**columns, **read})

@@ -1,4 +1,4 @@
-"""Scripts, versions, deployments and routes in PostgreSQL."""
+"""Scripts, versions and deployments in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import asyncpg
 
 from picloud.domain.limits import Isolation, Limits
 from picloud.domain.page import Page, PageRequest
-from picloud.domain.script import Deployment, Route, Script, Version
+from picloud.domain.script import Deployment, Script, Version
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
 from picloud.store.rows import get_many, list_pages
@@ -115,27 +115,6 @@ async def list_deployments(
 ) -> list[Page[Deployment]]:
     """A page of each script's deployments."""
     return await list_pages(db, "list_deployments", script_ids, request, _deployment)
-
-
-async def add_route(db: Executor, route: Route, *, app_id: UUID) -> None:
-    """Lead requests to a script."""
-    await db.execute(
-        SQL["add_route"],
-        route.id,
-        app_id,
-        route.script_id,
-        route.method,
-        route.pattern,
-        route.created_at,
-    )
-
-
-async def get_routes(db: Executor, script_ids: Sequence[UUID]) -> list[list[Route]]:
-    """The routes of each script."""
-    found: dict[UUID, list[Route]] = {script_id: [] for script_id in script_ids}
-    for row in await db.fetch(SQL["get_routes"], list(script_ids)):
-        found[row["script_id"]].append(Route(**row))
-    return [found[script_id] for script_id in script_ids]
 
 
 def _script(row: asyncpg.Record) -> Script:

@@ -50,7 +50,7 @@ def test_every_failure_of_a_payload_is_an_error(schema: graphql.GraphQLSchema) -
     unions = [
         kind for kind in schema.type_map.values() if isinstance(kind, graphql.GraphQLUnionType)
     ]
-    assert len(unions) == 8
+    assert len(unions) == 12
     for union in unions:
         for member in union.types:
             is_error = error in member.interfaces
@@ -64,7 +64,7 @@ def test_every_mutation_takes_one_input_and_is_named_noun_verb(
     for name, field in schema.mutation_type.fields.items():
         assert set(field.args) <= {"input"}, name
         assert name[0].islower()
-        assert name.endswith(("Create", "Delete", "Deploy", "Set", "Unset"))
+        assert name.endswith(("Create", "Delete", "Deploy", "Set", "Unset", "Update"))
 
 
 def test_every_list_that_can_grow_is_a_connection(schema: graphql.GraphQLSchema) -> None:
@@ -77,10 +77,16 @@ def test_every_list_that_can_grow_is_a_connection(schema: graphql.GraphQLSchema)
             if isinstance(bare, graphql.GraphQLList):
                 lists.add(f"{name}.{field_name}")
     assert {entry for entry in lists if not entry.endswith("Connection.edges")} == {
+        "App.rateLimits",
+        "Cors.allowHeaders",
+        "Cors.exposeHeaders",
+        "Cors.origins",
         "EgressPolicy.allow",
         "InvalidInputError.fields",
         "Invocation.fetches",
         "NodeIsolation.layers",
+        "Route.rateLimits",
+        "Route.shadowedBy",
         "Script.routes",
         "Version.entryPoints",
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pic import Headers, MultiDict, Response, Upload
+from pic import Auth, Headers, MultiDict, Response, Upload
 from pic.multi import parse_urlencoded
 from pic.testing import request
 
@@ -113,3 +113,10 @@ def test_a_response_takes_headers_and_cookies() -> None:
 def test_a_multi_dict_keeps_the_order() -> None:
     pairs = [("b", 1), ("a", 2), ("b", 3)]
     assert MultiDict(pairs).pairs() == pairs
+
+
+def test_who_calls_is_what_the_node_says() -> None:
+    line = {"picloud-auth": "kind=token&subject=ann%2Bx%40example.com&id=7"}
+    assert request(headers=line).auth == Auth("token", "ann+x@example.com", "7")
+    assert request(auth=Auth("basic", "ann b")).auth == Auth("basic", "ann b")
+    assert request().auth is None

@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "env": _Entry("environment", "env", "Set and list what scripts read as pic.env."),
     "secrets": _Entry("environment", "secrets", "Set and list what scripts read as pic.secrets."),
     "egress": _Entry("environment", "egress", "Say where an app's scripts may connect to."),
+    "routes": _Entry("routes", "routes", "Lead addresses to scripts; say who may call them."),
     "invoke": _Entry("invoke", "invoke", "Call a script's address and print the answer."),
     "logs": _Entry("logs", "logs", "Print log records; -f follows them live."),
     "invocations": _Entry("invocations", "invocations", "List the newest runs of a script."),

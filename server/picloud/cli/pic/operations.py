@@ -172,6 +172,71 @@ mutation EgressSet($app: String!, $mode: EgressMode!, $allow: [String!]!) {{
 }}
 """
 
+_ROUTE = """
+id method pattern url script { name }
+auth { kind user secret scheme windowSeconds keepHeader }
+cors { origins credentials allowHeaders exposeHeaders maxAgeSeconds }
+rateLimits { requests seconds per }
+createdAt updatedAt
+"""
+_ROUTE_AND_OVERLAPS = f"""
+route {{ {_ROUTE} shadowedBy {{ path route {{ method pattern script {{ name }} }} }} }}
+"""
+
+ROUTES: Final = f"""
+query Routes($app: String!, $after: String) {{
+  app(name: $app) {{
+    routes(first: 100, after: $after) {{
+      edges {{ node {{ {_ROUTE} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+ROUTE_CREATE: Final = f"""
+mutation RouteCreate($input: RouteCreateInput!) {{
+  routeCreate(input: $input) {{
+    __typename
+    ... on RouteCreateSuccess {{ {_ROUTE_AND_OVERLAPS} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+ROUTE_UPDATE: Final = f"""
+mutation RouteUpdate($input: RouteUpdateInput!) {{
+  routeUpdate(input: $input) {{
+    __typename
+    ... on RouteUpdateSuccess {{ {_ROUTE_AND_OVERLAPS} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+ROUTE_DELETE: Final = """
+mutation RouteDelete($input: RouteDeleteInput!) {
+  routeDelete(input: $input) {
+    __typename
+    ... on RouteDeleteSuccess { id method pattern }
+    ... on Error { code message }
+  }
+}
+"""
+
+APP_RATE_LIMITS_SET: Final = """
+mutation AppRateLimitsSet($input: AppRateLimitsSetInput!) {
+  appRateLimitsSet(input: $input) {
+    __typename
+    ... on AppRateLimitsSetSuccess { app { rateLimits { requests seconds per } } }
+    ... on InvalidInputError { fields { field message } }
+    ... on Error { code message }
+  }
+}
+"""
+
 INVOCATIONS: Final = """
 query Invocations($app: String!, $script: String!, $last: Int!) {
   script(app: $app, name: $script) {

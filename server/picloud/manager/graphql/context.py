@@ -16,6 +16,7 @@ from picloud.manager.deploys import Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.identity import Identity
 from picloud.manager.reading import Reading
+from picloud.manager.routes import Routes
 from picloud.manager.tails import Hub
 from picloud.manager.urls import Urls
 from picloud.store.database import Pool
@@ -34,6 +35,7 @@ class Services:
     apps: Apps
     deploys: Deploys
     environment: Environment
+    routes: Routes
     hub: Hub
     urls: Urls
 

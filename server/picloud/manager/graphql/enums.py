@@ -93,6 +93,48 @@ class VersionIsolation(Enum):
     )
 
 
+@strawberry.enum(description="Who may call a route.")
+class AuthKind(Enum):
+    """As `picloud.domain.endpoint.AuthKind`."""
+
+    PUBLIC = strawberry.enum_value("public", description="Everybody.")
+    TOKEN = strawberry.enum_value(
+        "token", description="Who has an API token with the scope `invoke` for the script."
+    )
+    BASIC = strawberry.enum_value("basic", description="Who knows a user name and a password.")
+    HMAC = strawberry.enum_value("hmac", description="Who signs the body with a shared secret.")
+    SESSION = strawberry.enum_value(
+        "session",
+        description="A browser that is logged in to the platform as somebody who may invoke the "
+        "app's scripts; in path form only.",
+    )
+
+
+@strawberry.enum(description="Whose way of signing a request; all are HMAC-SHA-256.")
+class HmacScheme(Enum):
+    """As `picloud.domain.endpoint.HmacScheme`."""
+
+    GITHUB = strawberry.enum_value("github", description="`X-Hub-Signature-256`; signs no time.")
+    STRIPE = strawberry.enum_value("stripe", description="`Stripe-Signature`.")
+    SLACK = strawberry.enum_value(
+        "slack", description="`X-Slack-Signature` and `X-Slack-Request-Timestamp`."
+    )
+    GENERIC = strawberry.enum_value(
+        "generic",
+        description="`Picloud-Signature: t=<seconds>,v1=<hex>` over `<seconds>.<body>`.",
+    )
+
+
+@strawberry.enum(description="Whose requests a rate limit counts.")
+class RatePer(Enum):
+    """As `picloud.domain.endpoint.RatePer`."""
+
+    ALL = strawberry.enum_value("all", description="All together.")
+    CLIENT = strawberry.enum_value(
+        "client", description="Those of each client address; of IPv6 the network of 64 bits."
+    )
+
+
 @strawberry.enum(description="How far an app's scripts reach. Private networks are denied in all.")
 class EgressMode(Enum):
     """As `picloud.domain.egress.EgressMode`."""

@@ -10,6 +10,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from picloud.domain import failures
+from picloud.domain.route import RouteTaken
 from picloud.store.vault import VaultError
 
 
@@ -54,6 +55,11 @@ class NameTakenError(Error):
     """Code `name_taken`."""
 
     name: str = strawberry.field(description="The name.")
+
+
+@strawberry.type(description="Another route of this app has the same method and pattern.")
+class RouteTakenError(Error):
+    """Code `route_taken`."""
 
 
 @strawberry.type(description="Your role, or what your token is for, does not allow this.")
@@ -119,6 +125,13 @@ class _NameTaken(strawberry.ExceptionHandler[failures.NameTaken, NameTakenError]
         return NameTakenError(code=exception.code, message=exception.message, name=exception.name)
 
 
+class _RouteTaken(strawberry.ExceptionHandler[RouteTaken, RouteTakenError]):
+    def handle(
+        self, exception: RouteTaken, *, field: StrawberryField, info: Any
+    ) -> RouteTakenError:
+        return RouteTakenError(code=exception.code, message=exception.message)
+
+
 class _PermissionDenied(
     strawberry.ExceptionHandler[failures.PermissionDenied, PermissionDeniedError]
 ):
@@ -161,6 +174,7 @@ HANDLERS = (
     _InvalidCredentials(),
     _NotFound(),
     _NameTaken(),
+    _RouteTaken(),
     _PermissionDenied(),
     _SourceRejected(),
     _NodeUnavailable(),

@@ -20,6 +20,7 @@ from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.nodes import Node, decode_id
 from picloud.manager.graphql.people import ClusterNodeView, UserView, Viewer
 from picloud.manager.graphql.records import InvocationView
+from picloud.manager.graphql.routes import RouteView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
 
 AppName = Annotated[str, strawberry.argument(description="The app's name.")]
@@ -107,6 +108,9 @@ async def fetch(info: Info, text: str) -> Node | None:
         case ("Deployment", key):
             deployment = await reading.deployment(key)
             return DeploymentView.of(deployment) if deployment else None
+        case ("Route", key):
+            route = await reading.route(key)
+            return RouteView.of(route) if route else None
         case ("Invocation", key):
             invocation = await reading.invocation(key)
             return InvocationView.of(invocation) if invocation else None

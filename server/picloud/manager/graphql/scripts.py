@@ -9,7 +9,7 @@ import strawberry
 
 from picloud.domain.app import App
 from picloud.domain.failures import NotFound
-from picloud.domain.script import Deployment, Route, Script, Version
+from picloud.domain.script import Deployment, Script, Version
 from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.connection import (
     After,
@@ -34,6 +34,7 @@ from picloud.manager.graphql.records import (
     invocations_of,
     log_records_of,
 )
+from picloud.manager.graphql.routes import RateLimitView, RouteView
 
 
 @strawberry.type(name="App", description="The tenant: owns scripts, routes and members.")
@@ -74,6 +75,26 @@ class AppView(Node):
         request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
         page = await info.context.reading.list_scripts(self.app, request)
         return connect(page, cursors.BY_NAME, key=lambda script: script.name, view=ScriptView.of)
+
+    @fields.field(description="The routes of all scripts, oldest first.")
+    async def routes(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[RouteView]:
+        """A page of them."""
+        request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
+        page = await info.context.reading.list_routes(self.app, request)
+        return connect(page, cursors.BY_ID, key=lambda route: route.id, view=RouteView.of)
+
+    @fields.field(description="How often all routes together may be called; empty: no limit.")
+    async def rate_limits(self, info: Info) -> list[RateLimitView]:
+        """The limits."""
+        limits = await info.context.reading.rate_limits(self.app)
+        return [RateLimitView(limit=limit) for limit in limits]
 
     @fields.field(description="What scripts read as `pic.env`, by name.")
     async def env_variables(
@@ -188,7 +209,7 @@ class ScriptView(Node):
     async def routes(self, info: Info) -> list[RouteView]:
         """All of them."""
         routes = await info.context.reading.routes(self.script)
-        return [RouteView(route=route, app_id=self.script.app_id) for route in routes]
+        return [RouteView.of(route) for route in routes]
 
     @fields.field(description="The script's versions, by number.")
     async def versions(
@@ -362,32 +383,6 @@ class DeploymentView(Node):
     async def created_by(self, info: Info) -> UserView | None:
         """The user."""
         return await author_of(info, self.deployment.created_by)
-
-
-@strawberry.type(name="Route", description="Method and path pattern that lead to a script.")
-class RouteView:
-    """A route."""
-
-    route: strawberry.Private[Route]
-    app_id: strawberry.Private[UUID]
-
-    @fields.field(description="The method; null: any.")
-    def method(self) -> str | None:
-        """The method."""
-        return self.route.method
-
-    @fields.field(description="`/exact`, `/{param}`, `/{rest...}`, within the app.")
-    def pattern(self) -> str:
-        """The pattern."""
-        return self.route.pattern
-
-    @fields.field(description="Where the route answers, with the pattern as it is.")
-    async def url(self, info: Info) -> str:
-        """The address."""
-        app = await info.context.reading.app(self.app_id)
-        if app is None:
-            raise NotFound(kind="app")
-        return info.context.services.urls.route(app.name, self.route.pattern)
 
 
 async def script_of(info: Info, script_id: UUID) -> ScriptView:

@@ -18,6 +18,10 @@ SELECT app.id, app.name, app.created_by, app.created_at FROM apps AS app WHERE a
 -- A user's place in each of these apps, where there is one.
 SELECT app_id, role FROM members WHERE user_id = $1 AND app_id = ANY ($2::uuid[]);
 
+-- name: roles_of
+-- All of a user's places in apps.
+SELECT app_id, role FROM members WHERE user_id = $1;
+
 -- name: list_apps
 -- A page of the apps a user is a member of, by name; no user: of all apps.
 SELECT app.id, app.name, app.created_by, app.created_at

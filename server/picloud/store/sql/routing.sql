@@ -2,7 +2,8 @@
 -- Every route of every script that has an active deployment, with the version that serves it.
 SELECT app.id AS app_id, app.name AS app_name,
        script.id AS script_id, script.name AS script_name,
-       route.method, route.pattern,
+       route.id AS route_id, route.method, route.pattern, route.auth, route.cors,
+       route.rate_limits, app.rate_limits AS app_rate_limits,
        version.id AS version_id, version.number AS version_number, version.filename,
        version.entry_points, version.kind, version.limits,
        version.isolation, app.revision AS app_revision
@@ -17,7 +18,8 @@ ORDER BY app.name, route.pattern, route.method NULLS LAST;
 -- The same for one script.
 SELECT app.id AS app_id, app.name AS app_name,
        script.id AS script_id, script.name AS script_name,
-       route.method, route.pattern,
+       route.id AS route_id, route.method, route.pattern, route.auth, route.cors,
+       route.rate_limits, app.rate_limits AS app_rate_limits,
        version.id AS version_id, version.number AS version_number, version.filename,
        version.entry_points, version.kind, version.limits,
        version.isolation, app.revision AS app_revision

@@ -52,13 +52,3 @@ ORDER BY script.name DESC;
 -- name: activate_deployment
 -- Let this deployment serve.
 UPDATE scripts SET active_deployment_id = $2 WHERE id = $1;
-
--- name: add_route
--- Lead requests to a script.
-INSERT INTO routes (id, app_id, script_id, method, pattern, created_at)
-VALUES ($1, $2, $3, $4, $5, $6);
-
--- name: get_routes
--- The routes of scripts.
-SELECT id, script_id, method, pattern, created_at FROM routes
-WHERE script_id = ANY ($1::uuid[]) ORDER BY script_id, pattern, method NULLS LAST;

@@ -85,6 +85,10 @@ MUTATIONS: Final[Mapping[str, Call]] = {
     "envUnset": Call(CHANGE, '{app: "$app", names: ["PLAIN"]}'),
     "secretSet": Call(CHANGE, '{app: "$app", secrets: [{name: "NEW", value: "1"}]}'),
     "secretUnset": Call(CHANGE, '{app: "$app", names: ["HIDDEN"]}'),
+    "routeCreate": Call(CHANGE, '{app: "$app", script: "$script", pattern: "/new/{id}"}'),
+    "routeUpdate": Call(CHANGE, '{id: "$route_id", pattern: "/moved"}'),
+    "routeDelete": Call(CHANGE, '{id: "$route_id"}'),
+    "appRateLimitsSet": Call(CHANGE, '{app: "$app", rateLimits: [{requests: 5}]}'),
     "appEgressSet": Call(CHANGE, '{app: "$app", mode: NONE}'),
 }
 
@@ -106,7 +110,7 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "App": Fields(
         {
-            READ: "id name url createdAt scripts envVariables secrets egress",
+            READ: "id name url createdAt scripts routes rateLimits envVariables secrets egress",
             LOGS: "invocations logRecords",
         }
     ),
@@ -132,7 +136,25 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "Deployment": Fields({READ: "id version createdAt createdBy"}),
     "Route": Fields(
-        {READ: "method pattern url"}, at='node(id: "$script_id") { ... on Script { routes { % } } }'
+        {
+            READ: "id method pattern url script auth cors rateLimits shadowedBy createdAt "
+            "createdBy updatedAt"
+        }
+    ),
+    "EndpointAuth": Fields(
+        {READ: "kind user secret scheme windowSeconds keepHeader"},
+        at='node(id: "$route_id") { ... on Route { auth { % } } }',
+    ),
+    "Cors": Fields(
+        {READ: "origins credentials allowHeaders exposeHeaders maxAgeSeconds"},
+        at='node(id: "$route_id") { ... on Route { cors { % } } }',
+    ),
+    "RateLimit": Fields(
+        {READ: "requests seconds per"},
+        at='node(id: "$route_id") { ... on Route { rateLimits { % } } }',
+    ),
+    "RouteOverlap": Fields(
+        {READ: "route path"}, at='node(id: "$route_id") { ... on Route { shadowedBy { % } } }'
     ),
     "EnvVariable": Fields(
         {READ: "name updatedAt updatedBy", ENV_OR_NULL: "value"},

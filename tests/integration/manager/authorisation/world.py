@@ -216,6 +216,7 @@ class Builder:
             "invocation": str(invocation),
             "invocation_id": encode_id("Invocation", invocation),
             "user_id": encode_id("User", member),
+            "route_id": await self._guarded_route(app, word),
             **_shared(),
             "cluster_node_id": await self._cluster_node_id(),
         }
@@ -232,6 +233,17 @@ class Builder:
                 await self._admin.ask(f"mutation {{ {call} {{ __typename }} }}")
             ).data.values()
             assert payload["__typename"].endswith("Success")
+
+    async def _guarded_route(self, app: str, word: str) -> str:
+        """A route that the script's first one is asked before."""
+        input = (
+            f'{{app: "{app}", script: "hello", pattern: "/{{any}}", method: "GET",'
+            f' auth: {{kind: BASIC, user: "{word}", secret: "HIDDEN"}},'
+            f' cors: {{origins: ["https://{word}.example"]}}, rateLimits: [{{requests: 7}}]}}'
+        )
+        call = f"routeCreate(input: {input}) {{ ... on RouteCreateSuccess {{ route {{ id }} }} }}"
+        answer = await self._admin.ask(f"mutation {{ {call} }}")
+        return str(answer.data["routeCreate"]["route"]["id"])
 
     async def _cluster_node_id(self) -> str:
         return encode_id("ClusterNode", await self._pool.fetchval("SELECT id FROM cluster_nodes"))
@@ -272,7 +284,7 @@ def _shared() -> dict[str, str]:
 
 
 def _missing() -> dict[str, str]:
-    kinds = ("App", "Script", "Version", "Deployment", "Invocation", "User")
+    kinds = ("App", "Script", "Version", "Deployment", "Invocation", "User", "Route")
     return {
         "app": "nothing",
         "script": "hello",
