@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from picloud.domain.ids import made_at
+from picloud.domain.failures import FieldFault, require_valid
+from picloud.domain.ids import first_id_at, made_at
+from picloud.domain.user import normal_email
 
 # Names and settings as JSON has them; never the value of a secret, nor its hash.
 Details = Mapping[str, object]
@@ -24,7 +26,9 @@ class AuditAction(StrEnum):
     SCRIPT_DEPLOY = "script.deploy"
     ENV_SET = "env.set"
     ENV_UNSET = "env.unset"
-    SECRET_SET = "secret.set"  # noqa: S105 - an action
+    TOKEN_CREATE = "token.create"  # noqa: S105 - an action
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105
+    SECRET_SET = "secret.set"  # noqa: S105
     SECRET_UNSET = "secret.unset"  # noqa: S105
     EGRESS_SET = "egress.set"
     ROUTE_CREATE = "route.create"
@@ -69,3 +73,54 @@ class AuditEntry:
     def at(self) -> datetime:
         """When, to the millisecond."""
         return made_at(self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries; all that is given must hold."""
+
+    actor: str | None = None  # an e-mail address
+    action: str | None = None
+    target: str | None = None
+    first_id: UUID | None = None
+    end_id: UUID | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        actor: str | None,
+        action: str | None,
+        target: str | None,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> AuditFilter:
+        """Check what somebody looks for; raises `InvalidInput`. Ids sort by time, and bound it."""
+        times = {"since": since, "until": until}
+        texts = {"actor": actor, "action": action, "target": target}
+        require_valid(
+            [
+                *(
+                    FieldFault(name, "needs a time zone")
+                    for name, at in times.items()
+                    if _naive(at)
+                ),
+                *(FieldFault(name, "is no text") for name, said in texts.items() if _broken(said)),
+            ]
+        )
+        return cls(
+            actor=normal_email(actor) if actor is not None else None,
+            action=action,
+            target=target,
+            first_id=first_id_at(since) if since else None,
+            end_id=first_id_at(until) if until else None,
+        )
+
+
+def _naive(moment: datetime | None) -> bool:
+    return moment is not None and moment.tzinfo is None
+
+
+def _broken(text: str | None) -> bool:
+    """Whether PostgreSQL would not take it."""
+    return text is not None and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)

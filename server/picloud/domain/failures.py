@@ -62,6 +62,18 @@ class PermissionDenied(Expected):
     status = 403
 
 
+class QuotaExceeded(Expected):
+    """There are as many of these as there may be."""
+
+    code = "quota_exceeded"
+    status = 409
+
+    def __init__(self, *, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(f"There may be at most {limit} {what}.")
+
+
 class Unauthenticated(Expected):
     """Log in first: send the token of a session, or an API token."""
 

@@ -6,13 +6,15 @@ import os
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 _COUNTER_BITS: Final = 12
 _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS: Final = 2**48 - 1
 
 
 class IdMaker:
@@ -44,3 +46,9 @@ class IdMaker:
 def made_at(key: UUID) -> datetime:
     """When a UUIDv7 was made, to the millisecond."""
     return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """What sorts before every UUIDv7 made at this time or later, and after all before it."""
+    milliseconds = -(-(moment - _EPOCH) // timedelta(milliseconds=1))
+    return UUID(int=min(max(milliseconds, 0), _LAST_MS) << 80)

@@ -97,6 +97,8 @@ def expiry_faults(
     expires_at: datetime | None, *, now: datetime, minter: TokenGrant | None
 ) -> list[FieldFault]:
     """What is wrong with the end of a new token."""
+    if expires_at is not None and expires_at.tzinfo is None:
+        return [FieldFault("expires_at", "needs a time zone")]
     limit = minter.expires_at if minter else None
     if limit and (expires_at is None or expires_at > limit):
         return [FieldFault("expires_at", f"must be at most {limit.isoformat()}, as your token's")]

@@ -22,6 +22,7 @@ from picloud.manager.passwords import Passwords
 from picloud.manager.routes import Routes
 from picloud.manager.source_checks import SourceChecks
 from picloud.manager.tails import Hub
+from picloud.manager.tokens import Tokens
 from picloud.manager.urls import Urls
 from picloud.store.database import connect, make_pool
 from picloud.store.migrate import migrate
@@ -79,6 +80,7 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             ),
             environment=environment,
             routes=routes,
+            tokens=Tokens(pool=pool, audit=audit, ids=ids, clock=utc_now),
             hub=hub,
             urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),
         )

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
+from picloud.domain.audit import AuditFilter
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, Page, PageRequest
-from picloud.store import env_variables, records, routes, scripts, secrets
+from picloud.store import audit, env_variables, records, routes, scripts, secrets, tokens
 from picloud.store.database import Executor, Pool, PoolConnection
 from picloud.store.records import Feed
 
@@ -29,6 +30,7 @@ class ListQuery:
     level: int = 0
     live: bool = False
     only: UUID | None = None
+    audit: AuditFilter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,19 @@ class PageReader:
         )
         self.secrets = DataLoader(
             self._batch(lambda db, ids, query: secrets.list_secrets(db, ids, query.request))
+        )
+        self.user_tokens = DataLoader(
+            self._batch(lambda db, ids, query: tokens.list_user_tokens(db, ids, query.request))
+        )
+        self.app_audit = DataLoader(
+            self._batch(
+                lambda db, ids, query: audit.list_app_entries(
+                    db, ids, query.request, query.audit or AuditFilter()
+                )
+            )
+        )
+        self.app_tokens = DataLoader(
+            self._batch(lambda db, ids, query: tokens.list_app_tokens(db, ids, query.request))
         )
         self.invocations = DataLoader(self._live(records.INVOCATIONS, _invocations))
         self.log_records = DataLoader(self._live(records.LOG_RECORDS, _log_records))

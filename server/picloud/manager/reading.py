@@ -21,7 +21,9 @@ from picloud.domain.app import (
     may,
     may_on_instance,
     require,
+    require_on_instance,
 )
+from picloud.domain.audit import AuditEntry, AuditFilter
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.endpoint import RateLimit
 from picloud.domain.environment import EnvVariable, Secret
@@ -31,9 +33,20 @@ from picloud.domain.names import script_name_faults
 from picloud.domain.page import Page, PageRequest
 from picloud.domain.route import Overlap, Route, asked_before
 from picloud.domain.script import Deployment, Script, Version
+from picloud.domain.token import Token
 from picloud.domain.user import Actor, User
 from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
-from picloud.store import app_settings, apps, cluster_nodes, records, routes, scripts, users
+from picloud.store import (
+    app_settings,
+    apps,
+    audit,
+    cluster_nodes,
+    records,
+    routes,
+    scripts,
+    tokens,
+    users,
+)
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool
 from picloud.store.records import LogKey
@@ -76,6 +89,9 @@ class Reading:
         )
         self._users: DataLoader[UUID, User | None] = DataLoader(
             lambda ids: users.get_users(pool, ids)
+        )
+        self._tokens: DataLoader[UUID, Token | None] = DataLoader(
+            lambda ids: tokens.get_tokens(pool, ids)
         )
         self._nodes: DataLoader[UUID, ClusterNode | None] = DataLoader(
             lambda ids: cluster_nodes.get_cluster_nodes(pool, ids)
@@ -162,6 +178,18 @@ class Reading:
         if not mine and not await users.colleagues(self._pool, self._actor.user.id, [user_id]):
             return None
         return await self._users.load(user_id)
+
+    async def token(self, token_id: UUID) -> Token | None:
+        """A token: one's own, one for an app whose tokens one manages, or for an admin any."""
+        token = await self._tokens.load(token_id)
+        if token is None or may_on_instance(self._actor, InstancePermission.USERS_MANAGE):
+            return token
+        if token.user_id == self._actor.user.id:
+            mine = may_on_instance(self._actor, InstancePermission.ACCOUNT_CHANGE)
+            return token if mine or token.id == self._actor.credential.id else None
+        if token.app_id and await self._may(token.app_id, Permission.TOKENS_MANAGE):
+            return token
+        return None
 
     # What belongs to an object that has been read
 
@@ -259,6 +287,26 @@ class Reading:
         """What may be known of the secrets of an app."""
         await self._require(app.id, Permission.APP_READ)
         return await self._pages.secrets.load(ListQuery(app.id, request))
+
+    async def list_audit_entries(
+        self, app: App | None, request: PageRequest[UUID], wanted: AuditFilter
+    ) -> Page[AuditEntry]:
+        """What the audit log has about an app, or about everything; raises `PermissionDenied`."""
+        if app is None:
+            require_on_instance(self._actor, InstancePermission.INSTANCE_AUDIT)
+            return await audit.list_entries(self._pool, request, wanted)
+        await self._require(app.id, Permission.AUDIT_READ)
+        return await self._pages.app_audit.load(ListQuery(app.id, request, audit=wanted))
+
+    async def list_own_tokens(self, request: PageRequest[UUID]) -> Page[Token]:
+        """The tokens of who asks; raises `PermissionDenied` to most tokens."""
+        require_on_instance(self._actor, InstancePermission.ACCOUNT_CHANGE)
+        return await self._pages.user_tokens.load(ListQuery(self._actor.user.id, request))
+
+    async def list_app_tokens(self, app: App, request: PageRequest[UUID]) -> Page[Token]:
+        """Everybody's tokens that are for an app only."""
+        await self._require(app.id, Permission.TOKENS_MANAGE)
+        return await self._pages.app_tokens.load(ListQuery(app.id, request))
 
     async def list_invocations(
         self, parent: App | Script, request: PageRequest[UUID], *, live: bool

@@ -1,17 +1,21 @@
-"""API tokens in PostgreSQL, as managers and nodes look them up. Only hashes are kept."""
+"""API tokens in PostgreSQL. Only hashes are kept; a revoked one is kept but never found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
+from picloud.domain.failures import NameTaken
+from picloud.domain.page import Page, PageRequest
 from picloud.domain.token import USE_RESOLUTION, Token
 from picloud.domain.user import InstanceRole, Scope, User
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
+from picloud.store.rows import get_many, list_pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,73 @@ async def note_use(db: Executor, token: Token, now: datetime) -> None:
     """Remember that a token is used: at most one write a minute, none for a token at rest."""
     if token.use_is_old(now):
         await db.execute(SQL["note_token_use"], token.id, now, now - USE_RESOLUTION)
+
+
+async def add_token(db: Executor, token: Token, *, token_hash: bytes) -> None:
+    """Store a token; raises `NameTaken`."""
+    try:
+        await db.execute(
+            SQL["add_token"],
+            token.id,
+            token.user_id,
+            token.name,
+            token_hash,
+            sorted(token.scopes),
+            token.app_id,
+            token.script_id,
+            token.minted_by,
+            token.created_at,
+            token.expires_at,
+        )
+    except asyncpg.UniqueViolationError as exc:
+        if exc.constraint_name == "token_name_unique_of_user":
+            raise NameTaken(kind="token", name=token.name) from exc
+        raise
+
+
+async def hold_tokens(db: Executor, user_id: UUID) -> int:
+    """Keep others from minting for this user until the transaction ends; how many there are."""
+    await db.execute(SQL["hold_user"], user_id)
+    return int(await db.fetchval(SQL["count_tokens"], user_id))
+
+
+async def hold_token(db: Executor, token_id: UUID) -> bool:
+    """Keep a token from being revoked until the transaction ends; False: it was."""
+    return await db.fetchval(SQL["hold_token"], token_id) is not None
+
+
+async def revoke_token(db: Executor, token_id: UUID, now: datetime) -> list[Token]:
+    """Revoke a token and those that were minted with it, and with those; returns them all.
+
+    A token that mints is held until the new one is stored, so that each round finds what the one
+    before it waited for.
+    """
+    ended = [_token(row) for row in await db.fetch(SQL["revoke_token"], token_id, now)]
+    parents = [token.id for token in ended]
+    while parents:
+        rows = await db.fetch(SQL["revoke_minted"], parents, now)
+        parents = [row["id"] for row in rows]
+        ended += [_token(row) for row in rows]
+    return ended
+
+
+async def get_tokens(db: Executor, ids: Sequence[UUID]) -> list[Token | None]:
+    """Tokens in the order of the ids."""
+    return await get_many(db, "get_tokens", ids, _token)
+
+
+async def list_user_tokens(
+    db: Executor, user_ids: Sequence[UUID], request: PageRequest[UUID]
+) -> list[Page[Token]]:
+    """A page of each user's tokens."""
+    return await list_pages(db, "list_user_tokens", user_ids, request, _token)
+
+
+async def list_app_tokens(
+    db: Executor, app_ids: Sequence[UUID], request: PageRequest[UUID]
+) -> list[Page[Token]]:
+    """A page of the tokens that are for each app only."""
+    return await list_pages(db, "list_app_tokens", app_ids, request, _token)
 
 
 def _with_user(row: asyncpg.Record | None) -> TokenRow | None:

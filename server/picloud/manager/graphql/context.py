@@ -18,6 +18,7 @@ from picloud.manager.identity import Identity
 from picloud.manager.reading import Reading
 from picloud.manager.routes import Routes
 from picloud.manager.tails import Hub
+from picloud.manager.tokens import Tokens
 from picloud.manager.urls import Urls
 from picloud.store.database import Pool
 
@@ -36,6 +37,7 @@ class Services:
     deploys: Deploys
     environment: Environment
     routes: Routes
+    tokens: Tokens
     hub: Hub
     urls: Urls
 

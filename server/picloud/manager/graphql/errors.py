@@ -62,6 +62,13 @@ class RouteTakenError(Error):
     """Code `route_taken`."""
 
 
+@strawberry.type(description="There are as many of these as there may be.")
+class QuotaExceededError(Error):
+    """Code `quota_exceeded`."""
+
+    limit: int = strawberry.field(description="How many there may be.")
+
+
 @strawberry.type(description="Your role, or what your token is for, does not allow this.")
 class PermissionDeniedError(Error):
     """Code `permission_denied`."""
@@ -132,6 +139,15 @@ class _RouteTaken(strawberry.ExceptionHandler[RouteTaken, RouteTakenError]):
         return RouteTakenError(code=exception.code, message=exception.message)
 
 
+class _QuotaExceeded(strawberry.ExceptionHandler[failures.QuotaExceeded, QuotaExceededError]):
+    def handle(
+        self, exception: failures.QuotaExceeded, *, field: StrawberryField, info: Any
+    ) -> QuotaExceededError:
+        return QuotaExceededError(
+            code=exception.code, message=exception.message, limit=exception.limit
+        )
+
+
 class _PermissionDenied(
     strawberry.ExceptionHandler[failures.PermissionDenied, PermissionDeniedError]
 ):
@@ -175,6 +191,7 @@ HANDLERS = (
     _NotFound(),
     _NameTaken(),
     _RouteTaken(),
+    _QuotaExceeded(),
     _PermissionDenied(),
     _SourceRejected(),
     _NodeUnavailable(),

@@ -26,6 +26,7 @@ from picloud.manager.graphql.limits import LimitsInput
 from picloud.manager.graphql.people import UserView
 from picloud.manager.graphql.route_mutation import RouteMutation
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.token_mutation import TokenMutation
 from picloud.manager.session_cookie import clear_cookie, set_cookie
 
 
@@ -127,7 +128,7 @@ ScriptDeployPayload = Annotated[
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(EnvironmentMutation, RouteMutation):
+class Mutation(EnvironmentMutation, RouteMutation, TokenMutation):
     """One field for each thing somebody does."""
 
     @fields.mutation(description="Log in. A browser also gets a cookie.")

@@ -41,13 +41,6 @@ class UserView(Node):
         return self.user.created_at
 
 
-@strawberry.type(description="Who is asking.")
-class Viewer:
-    """The actor."""
-
-    user: UserView = strawberry.field(description="The user the session belongs to.")
-
-
 @strawberry.type(name="IsolationLayer", description="One wall between a script and the machine.")
 class IsolationLayerView:
     """A layer of the jail."""

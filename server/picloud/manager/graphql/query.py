@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from picloud.manager.graphql import cursors, fields
+from picloud.manager.graphql.audit import AuditEntryView, Where, audit_entries_of
 from picloud.manager.graphql.connection import (
     After,
     Before,
@@ -18,10 +19,12 @@ from picloud.manager.graphql.connection import (
 )
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.nodes import Node, decode_id
-from picloud.manager.graphql.people import ClusterNodeView, UserView, Viewer
+from picloud.manager.graphql.people import ClusterNodeView, UserView
 from picloud.manager.graphql.records import InvocationView
 from picloud.manager.graphql.routes import RouteView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.tokens import TokenView
+from picloud.manager.graphql.viewer import Viewer
 
 AppName = Annotated[str, strawberry.argument(description="The app's name.")]
 ScriptName = Annotated[str, strawberry.argument(description="The script's name.")]
@@ -72,6 +75,20 @@ class Query:
         script = await info.context.reading.script_named(owner, name) if owner else None
         return ScriptView.of(script) if script else None
 
+    @fields.field(description="The audit log of the instance, oldest first; for admins.")
+    async def audit_entries(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        where: Where = None,
+    ) -> KeysetConnection[AuditEntryView]:
+        """A page of it."""
+        request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
+        return await audit_entries_of(info, None, request, where)
+
     @fields.field(description="The machines that run scripts, by number.")
     async def cluster_nodes(
         self,
@@ -117,6 +134,9 @@ async def fetch(info: Info, text: str) -> Node | None:
         case ("User", key):
             user = await reading.user(key)
             return UserView(user=user) if user else None
+        case ("Token", key):
+            token = await reading.token(key)
+            return TokenView.of(token) if token else None
         case ("ClusterNode", key):
             node = await reading.cluster_node(key)
             return ClusterNodeView(cluster_node=node) if node else None

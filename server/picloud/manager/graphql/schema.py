@@ -16,6 +16,7 @@ from picloud.manager.graphql.query import Query
 from picloud.manager.graphql.records import InvocationView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
 from picloud.manager.graphql.subscription import Subscription
+from picloud.manager.graphql.tokens import TokenView
 
 
 class Schema(strawberry.Schema):
@@ -39,6 +40,7 @@ def make_schema() -> Schema:
             DeploymentView,
             InvocationView,
             ClusterNodeView,
+            TokenView,
         ],
         extensions=EXTENSIONS,
         exception_handlers=HANDLERS,

@@ -11,6 +11,7 @@ from picloud.domain.app import App
 from picloud.domain.failures import NotFound
 from picloud.domain.script import Deployment, Script, Version
 from picloud.manager.graphql import cursors, fields
+from picloud.manager.graphql.audit import AuditEntryView, Where, audit_entries_of
 from picloud.manager.graphql.connection import (
     After,
     Before,
@@ -35,6 +36,7 @@ from picloud.manager.graphql.records import (
     log_records_of,
 )
 from picloud.manager.graphql.routes import RateLimitView, RouteView
+from picloud.manager.graphql.tokens import TokenView, connect_tokens
 
 
 @strawberry.type(name="App", description="The tenant: owns scripts, routes and members.")
@@ -128,6 +130,33 @@ class AppView(Node):
     async def egress(self, info: Info) -> EgressView:
         """The policy."""
         return EgressView.of(await info.context.reading.egress(self.app))
+
+    @fields.field(description="Everybody's API tokens that are for this app only, oldest first.")
+    async def tokens(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[TokenView]:
+        """A page of them."""
+        request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
+        return connect_tokens(await info.context.reading.list_app_tokens(self.app, request))
+
+    @fields.field(description="What the audit log has about this app, oldest first.")
+    async def audit_entries(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        where: Where = None,
+    ) -> KeysetConnection[AuditEntryView]:
+        """A page of it."""
+        request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
+        return await audit_entries_of(info, self.app, request, where)
 
     @fields.field(description="Finished invocations of all scripts, oldest first.")
     async def invocations(

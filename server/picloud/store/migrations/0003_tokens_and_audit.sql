@@ -51,7 +51,7 @@ CREATE TABLE audit_entries (
     CONSTRAINT audit_entry_app_is_whole CHECK (num_nulls(app_id, app_name) IN (0, 2))
 );
 CREATE INDEX audit_entry_app_idx ON audit_entries (app_id, id);
-CREATE INDEX audit_entry_actor_idx ON audit_entries (actor_id, id);
+CREATE INDEX audit_entry_actor_idx ON audit_entries (actor_email, id);
 CREATE INDEX audit_entry_action_idx ON audit_entries (action, id);
 CREATE INDEX audit_entry_target_idx ON audit_entries (target, id);
 

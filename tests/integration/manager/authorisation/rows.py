@@ -44,10 +44,12 @@ READ: Final = Rule("viewer", "read")
 LOGS: Final = Rule("operator", "logs")
 ENV_OR_NULL: Final = Rule("operator", "read", refusal="null")
 CHANGE: Final = Rule("editor", "deploy")
+READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
 SESSION: Final = Rule("session", "read")
 ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
+ADMIN: Final = Rule("admin", "admin")
 ANYBODY: Final = Rule("anybody", "")
 
 
@@ -74,6 +76,7 @@ QUERIES: Final[Mapping[str, Call]] = {
     "apps": Call(SESSION, "(first: 100)"),
     "script": Call(READ, '(app: "$app", name: "$script")'),
     "clusterNodes": Call(SESSION),
+    "auditEntries": Call(ADMIN, "(last: 3)"),
 }
 
 MUTATIONS: Final[Mapping[str, Call]] = {
@@ -89,6 +92,8 @@ MUTATIONS: Final[Mapping[str, Call]] = {
     "routeUpdate": Call(CHANGE, '{id: "$route_id", pattern: "/moved"}'),
     "routeDelete": Call(CHANGE, '{id: "$route_id"}'),
     "appRateLimitsSet": Call(CHANGE, '{app: "$app", rateLimits: [{requests: 5}]}'),
+    "tokenCreate": Call(READ_ANY, '{name: "fresh", scopes: [READ], app: "$app"}'),
+    "tokenRevoke": Call(OWNER, '{id: "$token_id"}'),
     "appEgressSet": Call(CHANGE, '{app: "$app", mode: NONE}'),
 }
 
@@ -98,7 +103,18 @@ SUBSCRIPTIONS: Final[Mapping[str, Call]] = {
 }
 
 OBJECTS: Final[Mapping[str, Fields]] = {
-    "Viewer": Fields({SESSION: "user"}, at="viewer { % }"),
+    "Viewer": Fields({SESSION: "user", ANY_CHANGE: "tokens"}, at="viewer { % }"),
+    "Token": Fields(
+        {OWNER: "id tokenId name scopes user app script createdAt expiresAt lastUsedAt"},
+        at='app(name: "$app") { tokens { edges { node { % } } } }',
+    ),
+    "AuditEntry": Fields(
+        {
+            OWNER: "entryId at action actor credential credentialId address agent appName target "
+            "before after"
+        },
+        at='app(name: "$app") { auditEntries { edges { node { % } } } }',
+    ),
     "User": Fields({READ: "id email role createdAt"}),
     "ClusterNode": Fields({SESSION: "id number name startedAt isolation"}),
     "NodeIsolation": Fields(
@@ -112,6 +128,7 @@ OBJECTS: Final[Mapping[str, Fields]] = {
         {
             READ: "id name url createdAt scripts routes rateLimits envVariables secrets egress",
             LOGS: "invocations logRecords",
+            OWNER: "tokens auditEntries",
         }
     ),
     "Script": Fields(

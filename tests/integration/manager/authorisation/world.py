@@ -217,6 +217,7 @@ class Builder:
             "invocation_id": encode_id("Invocation", invocation),
             "user_id": encode_id("User", member),
             "route_id": await self._guarded_route(app, word),
+            "token_id": await self._token(app),
             **_shared(),
             "cluster_node_id": await self._cluster_node_id(),
         }
@@ -244,6 +245,14 @@ class Builder:
         call = f"routeCreate(input: {input}) {{ ... on RouteCreateSuccess {{ route {{ id }} }} }}"
         answer = await self._admin.ask(f"mutation {{ {call} }}")
         return str(answer.data["routeCreate"]["route"]["id"])
+
+    async def _token(self, app: str) -> str:
+        answer = await self._admin.ask(
+            "mutation ($app: String!) { tokenCreate(input: {name: $app, scopes: [READ], app: $app})"
+            " { ... on TokenCreateSuccess { token { id } } } }",
+            app=app,
+        )
+        return str(answer.data["tokenCreate"]["token"]["id"])
 
     async def _cluster_node_id(self) -> str:
         return encode_id("ClusterNode", await self._pool.fetchval("SELECT id FROM cluster_nodes"))
@@ -284,7 +293,7 @@ def _shared() -> dict[str, str]:
 
 
 def _missing() -> dict[str, str]:
-    kinds = ("App", "Script", "Version", "Deployment", "Invocation", "User", "Route")
+    kinds = ("App", "Script", "Version", "Deployment", "Invocation", "User", "Route", "Token")
     return {
         "app": "nothing",
         "script": "hello",
