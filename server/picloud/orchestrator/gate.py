@@ -202,7 +202,7 @@ class _Visit:
         self.scope = scope
         self._request = request
         self.headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first counts
-        self.client = _network(client_address(scope, request))
+        self.client = client_network(client_address(scope, request))
         self.failures = (target.app_id, "failures", self.client)
 
     def authorization(self, scheme: bytes) -> bytes | None:
@@ -252,7 +252,7 @@ def _limit_met(whose: str, limit: RateLimit) -> str:
     return f"The {whose} gets more{each} than rate_limit={limit}."
 
 
-def _network(address: str) -> str:
+def client_network(address: str) -> str:
     """Whose requests are counted together: an address, or for IPv6 the network one is given."""
     if ":" not in address:
         return address

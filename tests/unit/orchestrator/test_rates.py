@@ -48,3 +48,24 @@ def test_over_a_long_time_the_rate_holds() -> None:
     rates = Rates()
     passed = sum(taken(rates, 10, [100 + tick / 100 for tick in range(1000)]))
     assert passed == 10 + 99
+
+
+def test_a_bucket_may_fill_in_any_time_and_looking_takes_nothing() -> None:
+    rates = Rates()
+    for _ in range(3):
+        assert rates.wait("a", 2, 100.0, 60.0) == 0
+    assert [rates.take("a", 2, 100.0, 60.0) for _ in range(2)] == [0, 0]
+    assert rates.wait("a", 2, 100.0, 60.0) == pytest.approx(30.0)
+    assert rates.wait("a", 2, 115.0, 60.0) == pytest.approx(15.0)
+    assert rates.take("a", 2, 130.0, 60.0) == 0
+    assert rates.take("a", 2, 130.0, 60.0) == pytest.approx(30.0)
+
+
+def test_a_flood_of_callers_within_their_time_is_bounded_and_the_busiest_stay_known() -> None:
+    rates = Rates()
+    for _ in range(10):
+        rates.take("busy", 10, 100.0, 3600.0)
+    for number in range(450_000):
+        rates.take(number, 10, 100.0, 3600.0)
+    assert len(rates._full_at) <= 400_000
+    assert rates.wait("busy", 10, 100.0, 3600.0) > 0
