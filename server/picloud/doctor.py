@@ -20,7 +20,7 @@ from picloud.executor.runtime import Runtime, RuntimeMissingError
 from picloud.executor.sandbox_process import Spawner
 from picloud.ports import holder_of_port
 from picloud.setup import snapshot
-from picloud.store.vault import KeyFile, VaultError
+from picloud.store.key_file import KeyFile, VaultError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
-"""What an app gives to its scripts: env variables, which its members may read, and secrets, whose
-values nobody reads again but the scripts."""
+"""What an app gives to its scripts, or to one of them: env variables, which its members may read,
+and secrets, whose values nobody reads again but the scripts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from picloud.domain.failures import FieldFault
 
 MAX_NAME: Final = 64
 MAX_VALUE_BYTES: Final = 32_768
-MAX_COUNT: Final = 100  # env variables of one app, and as many secrets
-MAX_TOTAL_BYTES: Final = 65_536  # of all values: a sandbox gets them in one frame with its source
+MAX_COUNT: Final = 100  # env variables of one app or script, and as many secrets
+MAX_TOTAL_BYTES: Final = 65_536  # of one app or script: a sandbox gets both in a frame
 HINT_LENGTH: Final = 4
 HINT_FROM: Final = 16  # characters a value must have to spare some for a hint
 _NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
@@ -27,6 +27,7 @@ class EnvVariable:
     """A name and its value."""
 
     app_id: UUID
+    script_id: UUID | None  # None: for all scripts of the app
     name: str
     value: str
     updated_by: UUID | None
@@ -38,6 +39,7 @@ class Secret:
     """What may be known of a secret. `hint` is the end of a long value."""
 
     app_id: UUID
+    script_id: UUID | None
     name: str
     hint: str | None
     updated_by: UUID | None
@@ -82,13 +84,14 @@ def value_faults(
 
 
 def total_faults(*, place: str, count: int, size: int) -> list[FieldFault]:
-    """Whether an app would have too many or too much, counted with what it has already."""
+    """Whether an app or a script would have too much, counted with what it has."""
     faults = []
     if count > MAX_COUNT:
-        faults.append(f"would make {count}, more than the limit of {MAX_COUNT} per app")
+        faults.append(f"would make {count}, more than the limit of {MAX_COUNT} per app or script")
     if size > MAX_TOTAL_BYTES:
         faults.append(
-            f"would make {size} bytes of values, more than the limit of {MAX_TOTAL_BYTES} per app"
+            f"would make {size} bytes of values, more than the limit of {MAX_TOTAL_BYTES} "
+            "per app or script"
         )
     return [FieldFault(place, fault) for fault in faults]
 

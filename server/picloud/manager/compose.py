@@ -25,8 +25,8 @@ from picloud.manager.tails import Hub
 from picloud.manager.tokens import Tokens
 from picloud.manager.urls import Urls
 from picloud.store.database import connect, make_pool
+from picloud.store.key_file import KeyFile
 from picloud.store.migrate import migrate
-from picloud.store.vault import KeyFile
 
 NAME = "picloud manager"
 

@@ -11,6 +11,8 @@ import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from picloud.domain.app import App, Permission
 from picloud.domain.audit import AuditAction, Details
@@ -25,17 +27,20 @@ from picloud.domain.environment import (
     value_faults,
 )
 from picloud.domain.failures import NotFound, require_valid
+from picloud.domain.names import script_name_faults
+from picloud.domain.script import Script
 from picloud.domain.user import Actor
 from picloud.manager.access import app_for
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
-from picloud.store import app_settings, env_variables, routing, secrets
+from picloud.store import app_settings, env_variables, routing, scripts, secrets
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool, PoolConnection
-from picloud.store.vault import KeyFile, VaultError
+from picloud.store.key_file import KeyFile, VaultError
 
 logger = logging.getLogger(__name__)
 
+CHANGE: Final = Permission.SETTINGS_CHANGE
 VARIABLES = "variables"
 SECRETS = "secrets"
 NAMES = "names"
@@ -49,6 +54,8 @@ class _Change:
     app: App
     revision: int
     at: datetime
+    script: Script | None
+    owner_id: UUID  # the script's, else the app's
 
 
 class Environment:
@@ -68,55 +75,74 @@ class Environment:
         try:
             if await app_settings.sealing_key(self._pool) is None:
                 self._keys.ensure()
-            self._keys.require(await app_settings.sealing_key(self._pool))
+            if (key_id := await app_settings.sealing_key(self._pool)) is not None:
+                self._keys.key_of(key_id)
         except VaultError as error:
             logger.error("secrets cannot be used: %s", error)
 
-    async def set_env(self, actor: Actor, app_name: str, values: Sequence[NamedValue]) -> App:
-        """Set env variables, all of them or none."""
-        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+    async def set_env(
+        self,
+        actor: Actor,
+        app_name: str,
+        values: Sequence[NamedValue],
+        *,
+        script: str | None = None,
+    ) -> App:
+        """Set env variables of an app or of one script, all of them or none."""
+        app = await app_for(self._pool, actor, app_name, CHANGE, script=script)
         names = [each.name for each in values]
         require_valid(
             [*name_faults(names, place=VARIABLES), *value_faults(values, place=VARIABLES)]
         )
-        async with self._changing(app) as change:
-            before = await env_variables.names_set(change.db, app.id, names)
+        async with self._changing(app, script) as change:
+            before = await env_variables.names_set(change.db, change.owner_id, names)
             for each in values:
                 variable = EnvVariable(
                     app_id=app.id,
+                    script_id=change.script.id if change.script else None,
                     name=each.name,
                     value=each.value,
                     updated_by=actor.user.id,
                     updated_at=change.at,
                 )
                 await env_variables.set_variable(change.db, variable)
-            count, size = await env_variables.measure(change.db, app.id)
+            count, size = await env_variables.measure(change.db, change.owner_id)
             require_valid(total_faults(place=VARIABLES, count=count, size=size))
             await self._record(change, actor, AuditAction.ENV_SET, before, names)
         return app
 
-    async def unset_env(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
+    async def unset_env(
+        self, actor: Actor, app_name: str, names: Sequence[str], *, script: str | None = None
+    ) -> App:
         """Forget env variables, all of them or none."""
-        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        app = await app_for(self._pool, actor, app_name, CHANGE, script=script)
         require_valid(name_faults(names, place=NAMES))
-        async with self._changing(app) as change:
-            gone = await env_variables.unset_variables(change.db, app.id, names)
+        async with self._changing(app, script) as change:
+            gone = await env_variables.unset_variables(change.db, change.owner_id, names)
             _require_all(names, gone, kind="env variable")
             await self._record(change, actor, AuditAction.ENV_UNSET, names, [])
         return app
 
-    async def set_secrets(self, actor: Actor, app_name: str, values: Sequence[NamedValue]) -> App:
-        """Set secrets, all of them or none; raises `VaultError` too."""
-        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+    async def set_secrets(
+        self,
+        actor: Actor,
+        app_name: str,
+        values: Sequence[NamedValue],
+        *,
+        script: str | None = None,
+    ) -> App:
+        """Set secrets of an app or of one script, all of them or none; raises `VaultError` too."""
+        app = await app_for(self._pool, actor, app_name, CHANGE, script=script)
         names = [each.name for each in values]
         faults = value_faults(values, place=SECRETS, allow_empty=False)
         require_valid([*name_faults(names, place=SECRETS), *faults])
-        async with self._changing(app) as change:
-            before = await secrets.names_set(change.db, app.id, names)
+        async with self._changing(app, script) as change:
+            before = await secrets.names_set(change.db, change.owner_id, names)
             vault = await secrets.vault_of(change.db, app.id, self._keys, now=change.at)
             for each in values:
                 secret = Secret(
                     app_id=app.id,
+                    script_id=change.script.id if change.script else None,
                     name=each.name,
                     hint=hint_of(each.value),
                     updated_by=actor.user.id,
@@ -125,17 +151,19 @@ class Environment:
                 await secrets.set_secret(
                     change.db, vault, secret, value=each.value, revision=change.revision
                 )
-            count, size = await secrets.measure(change.db, app.id)
+            count, size = await secrets.measure(change.db, change.owner_id)
             require_valid(total_faults(place=SECRETS, count=count, size=size))
             await self._record(change, actor, AuditAction.SECRET_SET, before, names)
         return app
 
-    async def unset_secrets(self, actor: Actor, app_name: str, names: Sequence[str]) -> App:
+    async def unset_secrets(
+        self, actor: Actor, app_name: str, names: Sequence[str], *, script: str | None = None
+    ) -> App:
         """Forget secrets, all of them or none."""
-        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        app = await app_for(self._pool, actor, app_name, CHANGE, script=script)
         require_valid(name_faults(names, place=NAMES))
-        async with self._changing(app) as change:
-            gone = await secrets.unset_secrets(change.db, app.id, names)
+        async with self._changing(app, script) as change:
+            gone = await secrets.unset_secrets(change.db, change.owner_id, names)
             _require_all(names, gone, kind="secret")
             await self._record(change, actor, AuditAction.SECRET_UNSET, names, [])
         return app
@@ -144,7 +172,7 @@ class Environment:
         self, actor: Actor, app_name: str, *, mode: str, allow: Sequence[str]
     ) -> App:
         """Say where the scripts of an app may connect to."""
-        app = await app_for(self._pool, actor, app_name, Permission.SETTINGS_CHANGE)
+        app = await app_for(self._pool, actor, app_name, CHANGE)
         policy = EgressPolicy.parse(mode, allow)
         async with self._changing(app) as change:
             [before] = await app_settings.get_egress(change.db, [app.id])
@@ -175,23 +203,40 @@ class Environment:
             actor,
             action,
             app=change.app,
-            target=change.app.name,
+            target=f"{change.app.name}/{change.script.name}" if change.script else change.app.name,
             before={"names": sorted(before)} if before else None,
             after={"names": sorted(after)} if after else None,
         )
 
     @contextlib.asynccontextmanager
-    async def _changing(self, app: App) -> AsyncIterator[_Change]:
+    async def _changing(self, app: App, script: str | None = None) -> AsyncIterator[_Change]:
         async with self._pool.acquire() as db, db.transaction():
             revision = await app_settings.raise_revision(db, app.id)
             if revision is None:
                 raise NotFound(kind="app", name=app.name)
-            yield _Change(db=db, app=app, revision=revision, at=self._clock())
+            found = None if script is None else await _script(db, app, script)
+            yield _Change(
+                db=db,
+                app=app,
+                revision=revision,
+                at=self._clock(),
+                script=found,
+                owner_id=found.id if found else app.id,
+            )
             await routing.notify_routes(db)
 
 
 def _policy(policy: EgressPolicy) -> Details:
     return {"mode": policy.mode, "allow": list(policy.allow)}
+
+
+async def _script(db: PoolConnection, app: App, name: str) -> Script:
+    script = None
+    if not script_name_faults(name):
+        script = await scripts.find_script(db, app_id=app.id, name=name)
+    if script is None:
+        raise NotFound(kind="script", name=f"{app.name}/{name}")
+    return script
 
 
 def _require_all(names: Sequence[str], found: set[str], *, kind: str) -> None:

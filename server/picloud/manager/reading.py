@@ -278,15 +278,17 @@ class Reading:
         await self._require(app.id, Permission.APP_READ)
         return await self._pages.routes.load(ListQuery(app.id, request))
 
-    async def list_env_variables(self, app: App, request: PageRequest[str]) -> Page[EnvVariable]:
-        """The env variables of an app."""
-        await self._require(app.id, Permission.APP_READ)
-        return await self._pages.env_variables.load(ListQuery(app.id, request))
+    async def list_env_variables(
+        self, owner: App | Script, request: PageRequest[str]
+    ) -> Page[EnvVariable]:
+        """The env variables of an app, or those of a script alone."""
+        await self._require(_app_id(owner), Permission.APP_READ)
+        return await self._pages.env_variables.load(ListQuery(owner.id, request))
 
-    async def list_secrets(self, app: App, request: PageRequest[str]) -> Page[Secret]:
-        """What may be known of the secrets of an app."""
-        await self._require(app.id, Permission.APP_READ)
-        return await self._pages.secrets.load(ListQuery(app.id, request))
+    async def list_secrets(self, owner: App | Script, request: PageRequest[str]) -> Page[Secret]:
+        """What may be known of the secrets of an app, or of those of a script alone."""
+        await self._require(_app_id(owner), Permission.APP_READ)
+        return await self._pages.secrets.load(ListQuery(owner.id, request))
 
     async def list_audit_entries(
         self, app: App | None, request: PageRequest[UUID], wanted: AuditFilter

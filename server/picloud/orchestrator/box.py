@@ -15,6 +15,7 @@ from picloud.executor.usage import cpu_seconds
 from picloud.orchestrator.invocation import EXTRA_LOG_BYTES, LEAST_LOG_BYTES, Invocation
 
 if TYPE_CHECKING:
+    from picloud.domain.redaction import Redactor
     from picloud.executor.sandbox import Sandbox
     from picloud.orchestrator.lane import Lane
 
@@ -39,6 +40,7 @@ class Box:
         self.link: Link = sandbox.link
         self.running: deque[Invocation] = deque()
         self.first: Invocation | None = None  # whose arrival bound it: import output is its
+        self.redact: Redactor | None = None  # hides the secrets it was given
         self.import_until = 0.0  # the end of its import's time, while it is imported
         self.last_ended = time.monotonic()
         self.served = 0
@@ -74,9 +76,18 @@ class Box:
         begun = self._begun() or ([self.first] if self.first is not None else [])
         return max((invocation.hops for invocation in begun), default=0)
 
+    def hide(self, redact: Redactor) -> None:
+        """From now on these values are hidden in what it says."""
+        if redact:
+            self.redact = redact
+            if self.first is not None:
+                self.first.redact = redact
+
     def start(self, invocation: Invocation) -> None:
         """Send an invocation to the sandbox."""
         self.running.append(invocation)
+        if self.redact is not None:
+            invocation.redact = self.redact
         now = time.monotonic()
         self.link.start(invocation, now)
         if self._timer is None:

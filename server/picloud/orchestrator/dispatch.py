@@ -13,11 +13,12 @@ from uuid import UUID
 
 from picloud.domain.invocation import Outcome
 from picloud.domain.limits import Isolation
+from picloud.domain.redaction import Redactor
 from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.executor.sandbox import SandboxState
 from picloud.executor.usage import memory_bytes
 from picloud.orchestrator.box import Box
-from picloud.orchestrator.invocation import Invocation
+from picloud.orchestrator.invocation import Invocation, redacted
 from picloud.orchestrator.lane import Lane, LaneHands, LaneRules
 from picloud.orchestrator.routing import RoutingTable
 from picloud.orchestrator.upkeep import Upkeep
@@ -135,6 +136,7 @@ class Dispatcher:
         copies = 2 if target.isolation is Isolation.INVOCATION else 1  # one to be put back
         sandbox.limit_memory(copies * target.limits.memory_mb)
         box.import_until = time.monotonic() + import_ms / 1000
+        box.hide(Redactor(app.secrets_of(target.script_id).values()))
         try:
             await self._services.open(box, target.app_id, app.egress)
             bound = await sandbox.link.bind(
@@ -144,6 +146,9 @@ class Dispatcher:
             self._pool.retire(sandbox)
             said = f"the import took longer than {import_ms} ms"
             raise InvocationFailed(Outcome.TIMEOUT, "timeout", said) from None
+        except InvocationFailed as failure:
+            self._pool.retire(sandbox)
+            raise redacted(failure, box.redact) from None
         except BaseException as error:
             if isinstance(error, LinkError) and not sandbox.link.lost:
                 sandbox.link.break_off(error)
@@ -176,8 +181,8 @@ class Dispatcher:
             "log_line_bytes": limits.log_line_bytes,
             "concurrency": limits.concurrency,
             "stream_idle_ms": limits.stream_idle_ms,
-            "env": app.env,
-            "secrets": app.secrets,
+            "env": app.env_of(target.script_id),
+            "secrets": app.secrets_of(target.script_id),
         }
 
     async def _blank_for(self, lane: Lane, source: str) -> Sandbox:

@@ -16,7 +16,7 @@ from uuid import UUID
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store import access, checks, routing
 from picloud.store.database import DATABASE_LOST, connect
-from picloud.store.vault import VaultError
+from picloud.store.key_file import VaultError
 
 if TYPE_CHECKING:
     from picloud.domain.limits import Limits

@@ -17,6 +17,7 @@ from picloud.telemetry.records import without_nul
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from picloud.domain.redaction import Redactor
     from picloud.orchestrator.refusals import Refused
     from picloud.orchestrator.routing import Found
     from picloud.telemetry.writer import RecordWriter
@@ -40,6 +41,7 @@ class Invocation(Exchange):
     left = 0.0  # when the caller left; 0: still there
     log_bytes = 0
     log_count = 0
+    redact: Redactor | None = None  # hides the secrets its sandbox was given
     redispatched = 0
     watcher: asyncio.Task[None] | None = None
 
@@ -73,6 +75,8 @@ class Invocation(Exchange):
         now = time.time_ns() // 1000
         if not self.arrived_us - _CLOCK_SLACK_US <= logged_at <= now + _CLOCK_SLACK_US:
             logged_at = now
+        if self.redact is not None:
+            text = self.redact(text)
         self._add_log(level, stream, logged_at, without_nul(text))
 
     def took_fetch(self, fetch: Fetch) -> None:
@@ -111,6 +115,9 @@ class Invocation(Exchange):
             said = f"the invocation ran longer than timeout_ms={self.target.limits.timeout_ms}"
             failure = InvocationFailed(Outcome.TIMEOUT, "timeout", said)
         super().took_error(failure)
+
+    def _tell(self, failure: InvocationFailed) -> None:
+        super()._tell(redacted(failure, self.redact))
 
     def give_up(self, failure: InvocationFailed) -> None:
         """Nobody wants the rest of its answer."""
@@ -165,3 +172,10 @@ class Invocation(Exchange):
                 text,
             )
         )
+
+
+def redacted(failure: InvocationFailed, redact: Redactor | None) -> InvocationFailed:
+    """The failure without the values of secrets."""
+    if redact is None:
+        return failure
+    return InvocationFailed(failure.outcome, failure.code, redact(failure.message))

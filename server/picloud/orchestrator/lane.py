@@ -24,7 +24,7 @@ from picloud.orchestrator.crashes import Crashes
 from picloud.orchestrator.invocation import Invocation
 from picloud.orchestrator.refusals import CrashLoop, TooManyRequests
 from picloud.store.database import DATABASE_LOST
-from picloud.store.vault import VaultError
+from picloud.store.key_file import VaultError
 
 if TYPE_CHECKING:
     from picloud.executor.sandbox import Sandbox

@@ -12,8 +12,8 @@ from uuid import UUID
 from picloud.domain.invocation import Outcome
 from picloud.executor.messages import InvocationFailed
 from picloud.store.app_settings import AppSettings, load_app_settings
+from picloud.store.key_file import KeyFile
 from picloud.store.routing import RouteRow, load_source
-from picloud.store.vault import KeyFile
 
 if TYPE_CHECKING:
     from picloud.orchestrator.routing import RoutingTable

@@ -12,19 +12,33 @@ import asyncpg
 
 from picloud.domain.egress import EgressMode, EgressPolicy
 from picloud.store.database import Executor
+from picloud.store.key_file import KeyFile
 from picloud.store.queries import SQL
 from picloud.store.rows import get_many
-from picloud.store.vault import KeyFile, Vault, open_data_key
+from picloud.store.vault import Vault, open_data_key
+
+Values = dict[UUID | None, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings:
-    """Read in one statement, so that the parts belong together."""
+    """Read in one statement, so that the parts belong together.
+
+    Values are by script, those of the whole app under None.
+    """
 
     revision: int
-    env: dict[str, str]
-    secrets: dict[str, str] = field(repr=False)
+    env: Values
+    secrets: Values = field(repr=False)
     egress: EgressPolicy
+
+    def env_of(self, script_id: UUID) -> dict[str, str]:
+        """What a script reads as `pic.env`: its own values win over its app's."""
+        return {**self.env.get(None, {}), **self.env.get(script_id, {})}
+
+    def secrets_of(self, script_id: UUID) -> dict[str, str]:
+        """What a script reads as `pic.secrets`, alike."""
+        return {**self.secrets.get(None, {}), **self.secrets.get(script_id, {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +57,7 @@ async def load_app_settings(db: Executor, app_id: UUID, keys: KeyFile) -> AppSet
         return None
     return AppSettings(
         revision=row["revision"],
-        env=dict(zip(row["env_names"], row["env_values"], strict=True)),
+        env=_by_script(row["env_scripts"], row["env_names"], row["env_values"]),
         secrets=_open_secrets(row, app_id, keys) if row["secret_names"] else {},
         egress=_policy(row["egress"]),
     )
@@ -88,8 +102,22 @@ def _policy(text: str) -> EgressPolicy:
     return EgressPolicy(EgressMode(stored["mode"]), tuple(stored["allow"]))
 
 
-def _open_secrets(row: asyncpg.Record, app_id: UUID, keys: KeyFile) -> dict[str, str]:
+def _by_script(
+    scripts: Sequence[UUID | None], names: Sequence[str], values: Sequence[str]
+) -> Values:
+    found: Values = {}
+    for script, name, value in zip(scripts, names, values, strict=True):
+        found.setdefault(script, {})[name] = value
+    return found
+
+
+def _open_secrets(row: asyncpg.Record, app_id: UUID, keys: KeyFile) -> Values:
     data_key = open_data_key(keys, app_id, key_id=row["key_id"], sealed=row["sealed_key"])
     vault = Vault(app_id=app_id, data_key=data_key)
-    secrets = zip(row["secret_names"], row["secret_revisions"], row["sealed"], strict=True)
-    return {name: vault.open(name, revision, sealed) for name, revision, sealed in secrets}
+    scripts, names = row["secret_scripts"], row["secret_names"]
+    sealed = zip(scripts, names, row["secret_revisions"], row["sealed"], strict=True)
+    opened = [
+        vault.open(name, revision, seal, script_id=script)
+        for script, name, revision, seal in sealed
+    ]
+    return _by_script(scripts, names, opened)

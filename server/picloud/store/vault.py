@@ -6,105 +6,18 @@ to another app, name or revision does not open. docs/adr/0012-env-and-secrets.md
 
 from __future__ import annotations
 
-import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from picloud.errors import PlatformError
+from picloud.store.key_file import KEY_BYTES, KeyFile, VaultError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 SEAL_BYTES: Final = 29  # what a seal adds to a text
-# Messages reach callers of scripts: the place of the file is the operator's (`picloud config`).
-_FILE: Final = "the key file (PICLOUD_KEY_FILE)"
 _VERSION: Final = b"\x01"  # of the format: version, nonce, ciphertext with its tag
-
-
-class VaultError(PlatformError):
-    """The secrets of an app cannot be opened or sealed."""
-
-    code = "secrets_unreadable"
-
-
-class KeyFile:
-    """The key-encryption key: 32 bytes in hexadecimal digits in a file only we may read.
-
-    It is read when it is first needed and then kept, so that a process without secrets to open
-    needs no file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._key: bytes | None = None
-
-    @property
-    def key(self) -> bytes:
-        """The key; raises `VaultError` when there is none or the file is not one."""
-        if self._key is None:
-            self._key = self._read()
-        return self._key
-
-    @property
-    def id(self) -> str:
-        """A fingerprint that says which key sealed something, and nothing about the key."""
-        return hashlib.sha256(b"picloud key id" + self.key).hexdigest()[:16]
-
-    def require(self, key_id: str | None) -> None:
-        """Raise `VaultError` unless this is the key that sealed something; None: nothing is."""
-        if key_id is not None and key_id != self.id:
-            raise VaultError(
-                f"the secrets were sealed with the key {key_id}, but {_FILE} holds {self.id}"
-            )
-
-    def ensure(self) -> None:
-        """Make the file unless it is there; of two processes at once the first one wins.
-
-        Raises `VaultError`.
-        """
-        if self.path.exists():
-            return
-        try:
-            self._make()
-        except OSError as error:
-            raise VaultError(f"{_FILE} cannot be made: {error.strerror}") from error
-
-    def _make(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{os.urandom(KEY_BYTES).hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-
-    def _read(self) -> bytes:
-        try:
-            mode = self.path.stat().st_mode
-            key = bytes.fromhex(self.path.read_text("ascii"))
-        except FileNotFoundError as error:
-            raise VaultError(
-                f"{_FILE} is missing; every manager and node needs a copy of the same one"
-            ) from error
-        except OSError as error:
-            raise VaultError(f"{_FILE} cannot be read: {error.strerror}") from error
-        except ValueError:
-            raise VaultError(f"{_FILE} holds no hexadecimal digits") from None
-        if len(key) != KEY_BYTES:
-            raise VaultError(f"{_FILE} holds {len(key)} bytes, not {KEY_BYTES}")
-        if mode & 0o077:
-            raise VaultError(f"others than its owner may use {_FILE}: chmod 600 it")
-        return key
 
 
 class Vault:
@@ -114,34 +27,39 @@ class Vault:
         self._app = app_id.bytes
         self._cipher = _cipher(data_key)
 
-    def seal(self, name: str, revision: int, value: str) -> bytes:
-        """What the database may keep."""
-        return _seal(self._cipher, self._context(name, revision), value.encode())
+    def seal(self, name: str, revision: int, value: str, *, script_id: UUID | None = None) -> bytes:
+        """What the database may keep; a secret of the whole app has no script."""
+        return _seal(self._cipher, self._context(name, revision, script_id), value.encode())
 
-    def open(self, name: str, revision: int, sealed: bytes) -> str:
+    def open(
+        self, name: str, revision: int, sealed: bytes, *, script_id: UUID | None = None
+    ) -> str:
         """The value; raises `VaultError` when anything about it is not as it was sealed."""
-        context = self._context(name, revision)
+        context = self._context(name, revision, script_id)
         return _open(self._cipher, context, sealed, f"the secret {name}").decode()
 
-    def _context(self, name: str, revision: int) -> bytes:
+    def _context(self, name: str, revision: int, script_id: UUID | None) -> bytes:
         # Of fixed width but for the name, which comes last: two contexts never read the same.
-        return b"secret" + self._app + revision.to_bytes(8, "big") + name.encode()
+        owner = b"secret" + self._app
+        if script_id is not None:
+            owner = b"script secret" + self._app + script_id.bytes
+        return owner + revision.to_bytes(8, "big") + name.encode()
 
 
 def new_data_key(keys: KeyFile, app_id: UUID) -> tuple[bytes, bytes]:
     """A data key, and the same as the database may keep it."""
     data_key = os.urandom(KEY_BYTES)
-    return data_key, _seal(_cipher(keys.key), _key_context(keys, app_id), data_key)
+    return data_key, _seal(_cipher(keys.key), _key_context(keys.id, app_id), data_key)
 
 
 def open_data_key(keys: KeyFile, app_id: UUID, *, key_id: str, sealed: bytes) -> bytes:
     """An app's data key; raises `VaultError` when it is another file's or was changed."""
-    keys.require(key_id)
-    return _open(_cipher(keys.key), _key_context(keys, app_id), sealed, "the key of this app")
+    cipher = _cipher(keys.key_of(key_id))
+    return _open(cipher, _key_context(key_id, app_id), sealed, "the key of this app")
 
 
-def _key_context(keys: KeyFile, app_id: UUID) -> bytes:
-    return b"app key" + app_id.bytes + keys.id.encode()
+def _key_context(key_id: str, app_id: UUID) -> bytes:
+    return b"app key" + app_id.bytes + key_id.encode()
 
 
 def _cipher(key: bytes) -> AESGCM:

@@ -22,7 +22,7 @@ from picloud.manager.passwords import Passwords
 from picloud.store import apps, routing, users
 from picloud.store.app_settings import AppSettings, load_app_settings
 from picloud.store.database import connect
-from picloud.store.vault import KeyFile, VaultError
+from picloud.store.key_file import KeyFile, VaultError
 from support.manager import CREATE_APP, IDS, PASSWORD, Client, RunningManager, running_manager
 
 CHANGES = {

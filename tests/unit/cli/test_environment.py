@@ -66,10 +66,14 @@ def test_env_is_set_all_at_once_and_a_value_may_hold_an_equals_sign(
     assert "Set A, B, C of demo" in result.stdout
     variables = [("A", "1"), ("B", "x=y"), ("C", "")]
     assert seen == [
-        {"app": "demo", "variables": [{"name": n, "value": v} for n, v in variables]},
+        {
+            "app": "demo",
+            "script": None,
+            "variables": [{"name": n, "value": v} for n, v in variables],
+        },
     ]
     document = json.loads(pic("env", "set", "A=1", *APP, "--json").stdout)
-    assert document == {"app": "demo", "set": ["A"]}
+    assert document == {"app": "demo", "script": None, "set": ["A"]}
     assert pic("env", "set", "A", *APP).exit_code == 2
 
 
@@ -82,8 +86,8 @@ def test_names_are_unset_together_and_a_missing_one_is_not_found(
 ) -> None:
     seen = answer(platform, mutation, {"__typename": success})
     document = json.loads(pic(command, "unset", "A", "B", *APP, "--json").stdout)
-    assert document == {"app": "demo", "unset": ["A", "B"]}
-    assert seen == [{"app": "demo", "names": ["A", "B"]}]
+    assert document == {"app": "demo", "script": None, "unset": ["A", "B"]}
+    assert seen == [{"app": "demo", "script": None, "names": ["A", "B"]}]
     missing = {"__typename": "NotFoundError", "code": "not_found", "message": "There is no C."}
     answer(platform, mutation, missing)
     result = pic(command, "unset", "C", *APP)
@@ -109,7 +113,7 @@ def test_a_secret_comes_from_standard_input_and_is_shown_nowhere(
 ) -> None:
     seen = answer(platform, "secretSet", {"__typename": "SecretSetSuccess"})
     result = pic("secrets", "set", "TOKEN", *APP, stdin=stdin)
-    assert seen == [{"app": "demo", "secrets": [{"name": "TOKEN", "value": value}]}]
+    assert seen == [{"app": "demo", "script": None, "secrets": [{"name": "TOKEN", "value": value}]}]
     assert "Set TOKEN of demo" in result.stdout
     assert "geheim" not in result.output
 
@@ -149,6 +153,26 @@ def test_the_policy_is_shown_and_set(pic: Pic, platform: FakePlatform) -> None:
     assert seen[0]["allow"] == ["a.example", "b.example:8443"]
     assert pic("egress", "set", *APP, "--mode", "internet", *hosts).exit_code == 2
     assert pic("egress", "set", *APP, "--mode", "everything").exit_code == 2
+
+
+def test_what_is_of_one_script_is_listed_and_changed_alone(
+    pic: Pic, platform: FakePlatform
+) -> None:
+    script = (*APP, "--script", "hello")
+    platform.answers["script"] = {
+        "envVariables": listed({"name": "A", "value": "own"}),
+        "secrets": listed({"name": "T", "hint": None}),
+    }
+    assert "own" in pic("env", "list", *script).stdout
+    [secret] = json.loads(pic("secrets", "list", *script, "--json").stdout)
+    assert secret["name"] == "T"
+    assert offered(pic, "pic env unset --app demo --script hello ") == ["A"]
+    seen = answer(platform, "envSet", {"__typename": "EnvSetSuccess"})
+    assert "Set A of demo/hello;" in pic("env", "set", "A=1", *script).stdout
+    assert seen[0]["script"] == "hello"
+    platform.answers["script"] = None
+    result = pic("env", "list", *script)
+    assert (result.exit_code, "demo/hello" in result.stderr) == (4, True)
 
 
 def test_names_of_an_app_are_offered(pic: Pic, platform: FakePlatform) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from picloud.doctor import secrets_key
-from picloud.store.vault import KeyFile
+from picloud.store.key_file import KeyFile
 
 
 def test_a_key_that_is_absent_is_no_fault_and_one_that_others_can_read_is(tmp_path: Path) -> None:

@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.store.vault import (
-    KEY_BYTES,
-    SEAL_BYTES,
-    KeyFile,
-    Vault,
-    VaultError,
-    new_data_key,
-    open_data_key,
-)
+from picloud.store.key_file import KEY_BYTES, KeyFile, VaultError
+from picloud.store.vault import SEAL_BYTES, Vault, new_data_key, open_data_key
 
 APP, OTHER = UUID(int=1), UUID(int=2)
 VAULT = Vault(app_id=APP, data_key=bytes(KEY_BYTES))

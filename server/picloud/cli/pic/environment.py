@@ -11,7 +11,7 @@ import click
 from picloud.cli.pic import operations, output, paging, suggestions
 from picloud.cli.pic.client import Client, success
 from picloud.cli.pic.errors import CliError
-from picloud.cli.pic.scripts import no_such_app
+from picloud.cli.pic.scripts import no_such_app, no_such_script
 from picloud.cli.pic.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,18 +24,33 @@ def app_option(function: F) -> F:
     )
 
 
+def owner_options(function: F) -> F:
+    """Give a command `--app`, and `--script` for what is of one script of the app."""
+    return app_option(
+        click.option(
+            "--script",
+            shell_complete=suggestions.scripts_of_app,
+            help="Only for this script of the app, where it wins over the app's.",
+        )(function)
+    )
+
+
 @click.group()
 def env() -> None:
     """Set and list what scripts read as pic.env."""
 
 
 @env.command("list")
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def list_env(state: State, app: str, as_json: bool) -> None:
-    """List the env variables of an app; values are shown to operators and above."""
-    found = _all(state.client(), operations.ENV_VARIABLES, app, "envVariables")
+def list_env(state: State, app: str, script: str | None, as_json: bool) -> None:
+    """List the env variables of an app, or those of one of its scripts alone.
+
+    Values are shown to operators and above.
+    """
+    operation = operations.SCRIPT_ENV_VARIABLES if script else operations.ENV_VARIABLES
+    found = _all(state.client(), operation, app, script, "envVariables")
     if as_json:
         output.print_json(found)
     elif not found:
@@ -49,31 +64,37 @@ def list_env(state: State, app: str, as_json: bool) -> None:
 
 @env.command("set")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def set_env(state: State, pairs: tuple[str, ...], app: str, as_json: bool) -> None:
+def set_env(
+    state: State, pairs: tuple[str, ...], app: str, script: str | None, as_json: bool
+) -> None:
     """Set env variables, all of them or none; sandboxes are replaced within 5 seconds.
 
     Arguments are seen by every user of this machine: use `pic secrets` for what is secret.
     """
     variables = [pair(text) for text in pairs]
-    answer = state.client().execute(operations.ENV_SET, {"app": app, "variables": variables})
+    asked = {"app": app, "script": script, "variables": variables}
+    answer = state.client().execute(operations.ENV_SET, asked)
     success(answer["envSet"], "EnvSetSuccess", hint=_hint(answer["envSet"]))
-    _told(app, "Set", "set", [each["name"] for each in variables], as_json)
+    _told(app, script, "Set", "set", [each["name"] for each in variables], as_json)
 
 
 @env.command("unset")
 @click.argument("names", nargs=-1, required=True, shell_complete=suggestions.env_variables)
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def unset_env(state: State, names: tuple[str, ...], app: str, as_json: bool) -> None:
+def unset_env(
+    state: State, names: tuple[str, ...], app: str, script: str | None, as_json: bool
+) -> None:
     """Forget env variables, all of them or none."""
-    answer = state.client().execute(operations.ENV_UNSET, {"app": app, "names": names})
+    asked = {"app": app, "script": script, "names": names}
+    answer = state.client().execute(operations.ENV_UNSET, asked)
     hint = f"See what there is:  pic env list --app {app}"
     success(answer["envUnset"], "EnvUnsetSuccess", hint=hint)
-    _told(app, "Forgot", "unset", names, as_json)
+    _told(app, script, "Forgot", "unset", names, as_json)
 
 
 @click.group()
@@ -82,12 +103,16 @@ def secrets() -> None:
 
 
 @secrets.command("list")
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def list_secrets(state: State, app: str, as_json: bool) -> None:
-    """List the secrets of an app. Their values are never shown again."""
-    found = _all(state.client(), operations.SECRETS, app, "secrets")
+def list_secrets(state: State, app: str, script: str | None, as_json: bool) -> None:
+    """List the secrets of an app, or those of one of its scripts alone.
+
+    Their values are never shown again.
+    """
+    operation = operations.SCRIPT_SECRETS if script else operations.SECRETS
+    found = _all(state.client(), operation, app, script, "secrets")
     if as_json:
         output.print_json(found)
     elif not found:
@@ -101,10 +126,10 @@ def list_secrets(state: State, app: str, as_json: bool) -> None:
 
 @secrets.command("set")
 @click.argument("name")
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def set_secret(state: State, name: str, app: str, as_json: bool) -> None:
+def set_secret(state: State, name: str, app: str, script: str | None, as_json: bool) -> None:
     """Set the secret NAME; its value is asked for, or read from standard input.
 
     One newline at the end of the input is not part of the value. Sandboxes are replaced within 5
@@ -113,22 +138,26 @@ def set_secret(state: State, name: str, app: str, as_json: bool) -> None:
     if "=" in name:
         raise click.UsageError("Give only the name: arguments are seen by every user.")
     secret = {"name": name, "value": _secret_value(name)}
-    answer = state.client().execute(operations.SECRET_SET, {"app": app, "secrets": [secret]})
+    asked = {"app": app, "script": script, "secrets": [secret]}
+    answer = state.client().execute(operations.SECRET_SET, asked)
     success(answer["secretSet"], "SecretSetSuccess", hint=_hint(answer["secretSet"]))
-    _told(app, "Set", "set", [name], as_json)
+    _told(app, script, "Set", "set", [name], as_json)
 
 
 @secrets.command("unset")
 @click.argument("names", nargs=-1, required=True, shell_complete=suggestions.secrets)
-@app_option
+@owner_options
 @output.json_option
 @click.pass_obj
-def unset_secrets(state: State, names: tuple[str, ...], app: str, as_json: bool) -> None:
+def unset_secrets(
+    state: State, names: tuple[str, ...], app: str, script: str | None, as_json: bool
+) -> None:
     """Forget secrets, all of them or none."""
-    answer = state.client().execute(operations.SECRET_UNSET, {"app": app, "names": names})
+    asked = {"app": app, "script": script, "names": names}
+    answer = state.client().execute(operations.SECRET_UNSET, asked)
     hint = f"See what there is:  pic secrets list --app {app}"
     success(answer["secretUnset"], "SecretUnsetSuccess", hint=hint)
-    _told(app, "Forgot", "unset", names, as_json)
+    _told(app, script, "Forgot", "unset", names, as_json)
 
 
 @click.group()
@@ -176,11 +205,12 @@ def set_egress(state: State, app: str, mode: str, allow: tuple[str, ...], as_jso
     _show_policy(success(answer, "AppEgressSetSuccess")["app"]["egress"], as_json)
 
 
-def _all(client: Client, operation: str, app: str, name: str) -> list[Any]:
+def _all(client: Client, operation: str, app: str, script: str | None, name: str) -> list[Any]:
     def page(after: str | None) -> Any:
-        found = client.execute(operation, {"app": app, "after": after})["app"]
+        asked = {"app": app, "after": after} | ({"script": script} if script else {})
+        found = client.execute(operation, asked)["owner"]
         if found is None:
-            raise no_such_app(app)
+            raise no_such_script(app, script) if script else no_such_app(app)
         return found[name]
 
     return list(paging.nodes(page))
@@ -215,11 +245,14 @@ def _hint(payload: Any) -> str | None:
     return None
 
 
-def _told(app: str, said: str, key: str, names: Sequence[str], as_json: bool) -> None:
+def _told(
+    app: str, script: str | None, said: str, key: str, names: Sequence[str], as_json: bool
+) -> None:
     if as_json:
-        output.print_json({"app": app, key: list(names)})
-    else:
-        click.echo(f"{said} {', '.join(names)} of {app}; sandboxes are replaced within 5 s.")
+        output.print_json({"app": app, "script": script, key: list(names)})
+        return
+    owner = f"{app}/{script}" if script else app
+    click.echo(f"{said} {', '.join(names)} of {owner}; sandboxes are replaced within 5 s.")
 
 
 def _show_policy(policy: Any, as_json: bool) -> None:

@@ -95,20 +95,27 @@ mutation ScriptDeploy($input: ScriptDeployInput!) {{
 }}
 """
 
+_ENV_VARIABLES_PAGE = f"""
+  envVariables(first: 100, after: $after) {{
+    edges {{ node {{ name value {_BY} }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+"""
 ENV_VARIABLES: Final = f"""
 query EnvVariables($app: String!, $after: String) {{
-  app(name: $app) {{
-    envVariables(first: 100, after: $after) {{
-      edges {{ node {{ name value {_BY} }} }}
-      pageInfo {{ hasNextPage endCursor }}
-    }}
-  }}
+  owner: app(name: $app) {{ {_ENV_VARIABLES_PAGE} }}
+}}
+"""
+
+SCRIPT_ENV_VARIABLES: Final = f"""
+query ScriptEnvVariables($app: String!, $script: String!, $after: String) {{
+  owner: script(app: $app, name: $script) {{ {_ENV_VARIABLES_PAGE} }}
 }}
 """
 
 ENV_SET: Final = """
-mutation EnvSet($app: String!, $variables: [NamedValueInput!]!) {
-  envSet(input: { app: $app, variables: $variables }) {
+mutation EnvSet($app: String!, $script: String, $variables: [NamedValueInput!]!) {
+  envSet(input: { app: $app, script: $script, variables: $variables }) {
     __typename
     ... on InvalidInputError { fields { field message } }
     ... on Error { code message }
@@ -117,8 +124,8 @@ mutation EnvSet($app: String!, $variables: [NamedValueInput!]!) {
 """
 
 ENV_UNSET: Final = """
-mutation EnvUnset($app: String!, $names: [String!]!) {
-  envUnset(input: { app: $app, names: $names }) {
+mutation EnvUnset($app: String!, $script: String, $names: [String!]!) {
+  envUnset(input: { app: $app, script: $script, names: $names }) {
     __typename
     ... on InvalidInputError { fields { field message } }
     ... on Error { code message }
@@ -126,20 +133,27 @@ mutation EnvUnset($app: String!, $names: [String!]!) {
 }
 """
 
+_SECRETS_PAGE = f"""
+  secrets(first: 100, after: $after) {{
+    edges {{ node {{ name hint {_BY} }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+"""
 SECRETS: Final = f"""
 query Secrets($app: String!, $after: String) {{
-  app(name: $app) {{
-    secrets(first: 100, after: $after) {{
-      edges {{ node {{ name hint {_BY} }} }}
-      pageInfo {{ hasNextPage endCursor }}
-    }}
-  }}
+  owner: app(name: $app) {{ {_SECRETS_PAGE} }}
+}}
+"""
+
+SCRIPT_SECRETS: Final = f"""
+query ScriptSecrets($app: String!, $script: String!, $after: String) {{
+  owner: script(app: $app, name: $script) {{ {_SECRETS_PAGE} }}
 }}
 """
 
 SECRET_SET: Final = """
-mutation SecretSet($app: String!, $secrets: [NamedValueInput!]!) {
-  secretSet(input: { app: $app, secrets: $secrets }) {
+mutation SecretSet($app: String!, $script: String, $secrets: [NamedValueInput!]!) {
+  secretSet(input: { app: $app, script: $script, secrets: $secrets }) {
     __typename
     ... on InvalidInputError { fields { field message } }
     ... on Error { code message }
@@ -148,8 +162,8 @@ mutation SecretSet($app: String!, $secrets: [NamedValueInput!]!) {
 """
 
 SECRET_UNSET: Final = """
-mutation SecretUnset($app: String!, $names: [String!]!) {
-  secretUnset(input: { app: $app, names: $names }) {
+mutation SecretUnset($app: String!, $script: String, $names: [String!]!) {
+  secretUnset(input: { app: $app, script: $script, names: $names }) {
     __typename
     ... on InvalidInputError { fields { field message } }
     ... on Error { code message }

@@ -40,22 +40,39 @@ def scripts(context: click.Context, parameter: click.Parameter, incomplete: str)
 
 
 def env_variables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The env variables of `--app` that begin so."""
-    return _named(context, operations.ENV_VARIABLES, "envVariables", incomplete)
+    """The env variables of `--app` or `--script` that begin so."""
+    by_app, by_script = operations.ENV_VARIABLES, operations.SCRIPT_ENV_VARIABLES
+    return _named(context, by_app, by_script, "envVariables", incomplete)
 
 
 def secrets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The secrets of `--app` that begin so."""
-    return _named(context, operations.SECRETS, "secrets", incomplete)
+    """The secrets of `--app` or `--script` that begin so."""
+    by_app, by_script = operations.SECRETS, operations.SCRIPT_SECRETS
+    return _named(context, by_app, by_script, "secrets", incomplete)
 
 
-def _named(context: click.Context, operation: str, name: str, beginning: str) -> list[str]:
+def scripts_of_app(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """The scripts of `--app` that begin so."""
     app = context.params.get("app")
+    try:
+        names = _scripts(_state(context), app) if app else []
+    except (CliError, click.BadParameter):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _named(
+    context: click.Context, by_app: str, by_script: str, name: str, beginning: str
+) -> list[str]:
+    app, script = context.params.get("app"), context.params.get("script")
     if not app:
         return []
+    variables = {"app": app, "after": None} | ({"script": script} if script else {})
     try:
         client = _state(context).client(seconds=_SECONDS)
-        found = client.execute(operation, {"app": app, "after": None})["app"]
+        found = client.execute(by_script if script else by_app, variables)["owner"]
     except (CliError, click.BadParameter):
         return []
     names = [edge["node"]["name"] for edge in found[name]["edges"]] if found else []

@@ -6,8 +6,12 @@ from datetime import datetime
 
 import strawberry
 
+from picloud.domain.app import App
 from picloud.domain.environment import EnvVariable, Secret
-from picloud.manager.graphql import fields
+from picloud.domain.page import PageRequest
+from picloud.domain.script import Script
+from picloud.manager.graphql import cursors, fields
+from picloud.manager.graphql.connection import KeysetConnection, connect
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.enums import EgressMode
 from picloud.manager.graphql.people import UserView, author_of
@@ -27,7 +31,7 @@ class EnvVariableView:
         """The view of a variable."""
         return cls(variable=variable)
 
-    @fields.field(description="The name, unique within the app.")
+    @fields.field(description="The name, unique within its app or script.")
     def name(self) -> str:
         """Upper case."""
         return self.variable.name
@@ -59,7 +63,7 @@ class SecretView:
         """The view of a secret."""
         return cls(secret=secret)
 
-    @fields.field(description="The name, unique within the app.")
+    @fields.field(description="The name, unique within its app or script.")
     def name(self) -> str:
         """Upper case."""
         return self.secret.name
@@ -114,3 +118,19 @@ class EgressView:
     async def updated_by(self, info: Info) -> UserView | None:
         """The user."""
         return await author_of(info, self.egress.updated_by)
+
+
+async def env_variables_of(
+    info: Info, owner: App | Script, request: PageRequest[str]
+) -> KeysetConnection[EnvVariableView]:
+    """A page of what an app or a script has."""
+    page = await info.context.reading.list_env_variables(owner, request)
+    return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=EnvVariableView.of)
+
+
+async def secrets_of(
+    info: Info, owner: App | Script, request: PageRequest[str]
+) -> KeysetConnection[SecretView]:
+    """A page of what an app or a script has."""
+    page = await info.context.reading.list_secrets(owner, request)
+    return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=SecretView.of)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
@@ -33,12 +33,21 @@ class NamedValueInput:
     value: str = strawberry.field(description="The value, at most 32768 bytes.")
 
 
+def _script() -> Any:
+    return strawberry.field(
+        default=None,
+        description="The name of the one script they are for, where they win over the app's; left "
+        "out: for all scripts of the app.",
+    )
+
+
 @strawberry.input(description="Env variables to set, all of them or none.")
 class EnvSetInput:
     """Of which app, and what."""
 
     app: str = strawberry.field(description="The app's name.")
     variables: list[NamedValueInput] = strawberry.field(description="Names and values.")
+    script: str | None = _script()
 
 
 @strawberry.input(description="Env variables to forget, all of them or none.")
@@ -47,6 +56,7 @@ class EnvUnsetInput:
 
     app: str = strawberry.field(description="The app's name.")
     names: list[str] = strawberry.field(description="The variables' names.")
+    script: str | None = _script()
 
 
 @strawberry.input(description="Secrets to set, all of them or none.")
@@ -55,6 +65,7 @@ class SecretSetInput:
 
     app: str = strawberry.field(description="The app's name.")
     secrets: list[NamedValueInput] = strawberry.field(description="Names and values.")
+    script: str | None = _script()
 
 
 @strawberry.input(description="Secrets to forget, all of them or none.")
@@ -63,6 +74,7 @@ class SecretUnsetInput:
 
     app: str = strawberry.field(description="The app's name.")
     names: list[str] = strawberry.field(description="The secrets' names.")
+    script: str | None = _script()
 
 
 @strawberry.input(description="An egress policy; it replaces the one before.")
@@ -144,7 +156,8 @@ class EnvironmentMutation:
     """One field for each change."""
 
     @fields.mutation(
-        description="Set env variables of an app. Its sandboxes are replaced within 5 seconds."
+        description="Set env variables of an app or a script. The app's sandboxes are "
+        "replaced within 5 seconds."
     )
     async def env_set(
         self,
@@ -153,11 +166,14 @@ class EnvironmentMutation:
     ) -> EnvSetPayload:
         """Set variables."""
         actor = info.context.require_actor()
-        app = await _environment(info).set_env(actor, input.app, _values(input.variables))
+        app = await _environment(info).set_env(
+            actor, input.app, _values(input.variables), script=input.script
+        )
         return EnvSetSuccess(app=_view(app))
 
     @fields.mutation(
-        description="Forget env variables of an app. Its sandboxes are replaced within 5 seconds."
+        description="Forget env variables of an app or a script. The app's sandboxes are "
+        "replaced within 5 seconds."
     )
     async def env_unset(
         self,
@@ -166,11 +182,12 @@ class EnvironmentMutation:
     ) -> EnvUnsetPayload:
         """Forget variables."""
         actor = info.context.require_actor()
-        app = await _environment(info).unset_env(actor, input.app, input.names)
+        app = await _environment(info).unset_env(actor, input.app, input.names, script=input.script)
         return EnvUnsetSuccess(app=_view(app))
 
     @fields.mutation(
-        description="Set secrets of an app. Its sandboxes are replaced within 5 seconds."
+        description="Set secrets of an app or a script. The app's sandboxes are "
+        "replaced within 5 seconds."
     )
     async def secret_set(
         self,
@@ -179,11 +196,14 @@ class EnvironmentMutation:
     ) -> SecretSetPayload:
         """Set secrets."""
         actor = info.context.require_actor()
-        app = await _environment(info).set_secrets(actor, input.app, _values(input.secrets))
+        app = await _environment(info).set_secrets(
+            actor, input.app, _values(input.secrets), script=input.script
+        )
         return SecretSetSuccess(app=_view(app))
 
     @fields.mutation(
-        description="Forget secrets of an app. Its sandboxes are replaced within 5 seconds."
+        description="Forget secrets of an app or a script. The app's sandboxes are "
+        "replaced within 5 seconds."
     )
     async def secret_unset(
         self,
@@ -192,7 +212,9 @@ class EnvironmentMutation:
     ) -> SecretUnsetPayload:
         """Forget secrets."""
         actor = info.context.require_actor()
-        app = await _environment(info).unset_secrets(actor, input.app, input.names)
+        app = await _environment(info).unset_secrets(
+            actor, input.app, input.names, script=input.script
+        )
         return SecretUnsetSuccess(app=_view(app))
 
     @fields.mutation(

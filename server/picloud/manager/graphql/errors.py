@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from picloud.domain import failures
 from picloud.domain.route import RouteTaken
-from picloud.store.vault import VaultError
+from picloud.store.key_file import VaultError
 
 
 @strawberry.interface(

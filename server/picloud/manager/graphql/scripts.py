@@ -24,7 +24,13 @@ from picloud.manager.graphql.connection import (
 )
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.enums import VersionIsolation
-from picloud.manager.graphql.environment import EgressView, EnvVariableView, SecretView
+from picloud.manager.graphql.environment import (
+    EgressView,
+    EnvVariableView,
+    SecretView,
+    env_variables_of,
+    secrets_of,
+)
 from picloud.manager.graphql.limits import LimitsView
 from picloud.manager.graphql.nodes import Node
 from picloud.manager.graphql.people import UserView, author_of
@@ -98,7 +104,7 @@ class AppView(Node):
         limits = await info.context.reading.rate_limits(self.app)
         return [RateLimitView(limit=limit) for limit in limits]
 
-    @fields.field(description="What scripts read as `pic.env`, by name.")
+    @fields.field(description="What all scripts read as `pic.env`, by name.")
     async def env_variables(
         self,
         info: Info,
@@ -109,10 +115,9 @@ class AppView(Node):
     ) -> KeysetConnection[EnvVariableView]:
         """A page of them."""
         request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
-        page = await info.context.reading.list_env_variables(self.app, request)
-        return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=EnvVariableView.of)
+        return await env_variables_of(info, self.app, request)
 
-    @fields.field(description="What scripts read as `pic.secrets`, by name; never their values.")
+    @fields.field(description="What all scripts read as `pic.secrets`, by name; never values.")
     async def secrets(
         self,
         info: Info,
@@ -123,8 +128,7 @@ class AppView(Node):
     ) -> KeysetConnection[SecretView]:
         """A page of them."""
         request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
-        page = await info.context.reading.list_secrets(self.app, request)
-        return connect(page, cursors.BY_NAME, key=lambda each: each.name, view=SecretView.of)
+        return await secrets_of(info, self.app, request)
 
     @fields.field(description="Where the app's scripts may connect to.")
     async def egress(self, info: Info) -> EgressView:
@@ -273,6 +277,34 @@ class ScriptView(Node):
         return connect(
             page, cursors.BY_ID, key=lambda deployment: deployment.id, view=DeploymentView.of
         )
+
+    @fields.field(description="What this script alone reads as `pic.env`; it wins over the app's.")
+    async def env_variables(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[EnvVariableView]:
+        """A page of them."""
+        request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
+        return await env_variables_of(info, self.script, request)
+
+    @fields.field(
+        description="What this script alone reads as `pic.secrets`; it wins over the app's."
+    )
+    async def secrets(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[SecretView]:
+        """A page of them."""
+        request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
+        return await secrets_of(info, self.script, request)
 
     @fields.field(description="Finished invocations of this script, oldest first.")
     async def invocations(
