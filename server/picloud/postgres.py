@@ -37,6 +37,7 @@ DATABASE: Final = "picloud"
 HERE: Final = "/proc/self/cwd"
 _ROOT: Final = Path("/")
 _SOCKET_PATH_BYTES: Final = 106  # sun_path holds 108
+_SOCKETS_LINE: Final = 4  # of postmaster.pid, from 0
 _PORT: Final = 5432
 
 # A modest server that sleeps when nothing happens. Nothing here trades away durability.
@@ -150,6 +151,10 @@ class Layout:
         return str(self.install / "bin" / name)
 
 
+def _url(sockets: str, database: str) -> str:
+    return f"postgresql://{ROLE}@/{database}?host={quote(sockets, safe='')}&port={_PORT}"
+
+
 class EmbeddedPostgres:
     """One server over `home/data`. `prepare` makes or checks it, `command` runs it.
 
@@ -167,8 +172,12 @@ class EmbeddedPostgres:
 
     def url(self, database: str = DATABASE) -> str:
         """The address of a database, for asyncpg and psql; final once `prepare` ran."""
-        host = quote(str(self.layout.sockets), safe="")
-        return f"postgresql://{ROLE}@/{database}?host={host}&port={_PORT}"
+        return _url(str(self.layout.sockets), database)
+
+    def running_url(self) -> str | None:
+        """The address of the server that another process of ours runs; None when none does."""
+        lines = self._pid_file_lines()
+        return _url(lines[_SOCKETS_LINE].strip(), DATABASE) if len(lines) > _SOCKETS_LINE else None
 
     @property
     def user(self) -> ServerUser:

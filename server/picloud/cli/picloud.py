@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import sys
@@ -85,6 +86,26 @@ def doctor(as_json: bool) -> None:
             mark = "ok     " if finding.ok else "MISSING"
             click.echo(f"{mark}  {finding.name:<{width}}  {finding.detail}")
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@cli.command("rotate-key")
+@click.option("--prepare", is_flag=True, help="Only put the new key into the file.")
+def rotate_key(prepare: bool) -> None:
+    """Seal all secrets with new keys, while the platform runs.
+
+    With several machines: first --prepare, then copy the key file to all of them, then rotate.
+    Whatever interrupts it, every secret opens; run it again.
+    """
+    from picloud.cli import rotate_key as command
+
+    settings = config.load().settings
+    if prepare:
+        key_id = asyncio.run(command.prepare(settings))
+        click.echo(f"The key {key_id} is in {settings.key_file}. Copy the file, then rotate.")
+        return
+    done = asyncio.run(command.rotate(settings))
+    click.echo(f"Sealed {done.secrets} secrets of {done.apps} apps with the key {done.key_id}.")
+    click.echo(f"Back up {settings.key_file}; what it held before opens nothing any more.")
 
 
 @cli.command()

@@ -18,7 +18,7 @@ from picloud.store.queries import SQL
 from picloud.store.vault import Vault, new_data_key, open_data_key
 
 if TYPE_CHECKING:
-    from picloud.store.database import Connection
+    from picloud.store.database import Connection, PoolConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Rotation:
     secrets: int
 
 
-async def prepare(db: Connection, keys: KeyFile) -> str:
+async def prepare(db: Connection | PoolConnection, keys: KeyFile) -> str:
     """Put a new key into the file, above those in use, and return its fingerprint.
 
     A key there that nothing is sealed with is the new one already. Raises `VaultError`.
@@ -40,7 +40,7 @@ async def prepare(db: Connection, keys: KeyFile) -> str:
         return await _new_key(db, keys)
 
 
-async def rotate(db: Connection, keys: KeyFile, *, now: datetime) -> Rotation:
+async def rotate(db: Connection | PoolConnection, keys: KeyFile, *, now: datetime) -> Rotation:
     """Seal everything anew with the new key, then forget the old ones. Raises `VaultError`."""
     async with db.transaction():
         await db.execute(SQL["hold_for_rotation"])
@@ -55,7 +55,7 @@ async def rotate(db: Connection, keys: KeyFile, *, now: datetime) -> Rotation:
     return Rotation(key_id=key_id, apps=len(rows), secrets=sum(secrets))
 
 
-async def _new_key(db: Connection, keys: KeyFile) -> str:
+async def _new_key(db: Connection | PoolConnection, keys: KeyFile) -> str:
     held = keys.read()
     used = {row["key_id"] for row in await db.fetch(SQL["list_app_keys"])}
     for key_id in used:
@@ -65,7 +65,9 @@ async def _new_key(db: Connection, keys: KeyFile) -> str:
     return keys.id
 
 
-async def _reseal(db: Connection, keys: KeyFile, row: asyncpg.Record, *, now: datetime) -> int:
+async def _reseal(
+    db: Connection | PoolConnection, keys: KeyFile, row: asyncpg.Record, *, now: datetime
+) -> int:
     """Give one app a new data key; how many secrets it has."""
     app_id = row["app_id"]
     data_key = open_data_key(keys, app_id, key_id=row["key_id"], sealed=row["sealed"])

@@ -39,6 +39,12 @@ query ($app: String!) { app(name: $app) {
   egress { mode allow updatedAt updatedBy { email } }
 } }
 """
+OF_SCRIPT = """
+query ($app: String!) { script(app: $app, name: "hello") {
+  envVariables { edges { node { name value } } }
+  secrets { edges { node { name } } }
+} }
+"""
 ONE_OF_EACH: dict[str, dict[str, Any]] = {
     "envSet": {"variables": [{"name": "A", "value": "1"}]},
     "envUnset": {"names": ["A"]},
@@ -126,8 +132,8 @@ async def test_what_is_set_is_listed_and_reaches_the_nodes(
     await succeed(demo, "secretSet", secrets=pairs(TOKEN=LONG, PIN="1234"))
     await succeed(demo, "appEgressSet", mode="ALLOW_LIST", allow=["api.example.com:443"])
     found = await given(manager, app_id, keys)
-    assert found.env == {"EMPTY": "", "MODE": "test", "WORD": "añ😀\n"}
-    assert found.secrets == {"PIN": "1234", "TOKEN": LONG}
+    assert found.env_of(app_id) == {"EMPTY": "", "MODE": "test", "WORD": "añ😀\n"}
+    assert found.secrets_of(app_id) == {"PIN": "1234", "TOKEN": LONG}
     assert LONG not in repr(found)
     assert found.egress == EgressPolicy(EgressMode.ALLOW_LIST, ("api.example.com:443",))
     assert found.revision == 3
@@ -170,11 +176,71 @@ async def test_what_is_unset_is_gone_and_what_is_missing_stops_it_all(
         assert missing["__typename"] == "NotFoundError"
         assert said in missing["message"]
     found = await given(manager, app_id, keys)
-    assert (found.revision, set(found.env), set(found.secrets)) == (2, {"A", "B"}, {"A", "B"})
+    assert (found.revision, set(found.env_of(app_id))) == (2, {"A", "B"})
+    assert set(found.secrets_of(app_id)) == {"A", "B"}
     await succeed(demo, "envUnset", names=["A", "B"])
     await succeed(demo, "secretUnset", names=["A"])
     found = await given(manager, app_id, keys)
-    assert (found.revision, found.env, found.secrets) == (4, {}, {"B": "2"})
+    assert (found.revision, found.env_of(app_id)) == (4, {})
+    assert found.secrets_of(app_id) == {"B": "2"}
+
+
+async def test_what_is_of_one_script_is_listed_there_and_counted_apart(
+    manager: RunningManager, demo: Client, app_id: UUID, keys: KeyFile
+) -> None:
+    pool = manager.services.pool
+    script_id = IDS.new()
+    await pool.execute(
+        "INSERT INTO scripts (id, app_id, name, created_at) VALUES ($1, $2, 'hello', now())",
+        script_id,
+        app_id,
+    )
+    full = {f"V{n}": "x" for n in range(100)}
+    await succeed(demo, "envSet", variables=pairs(**full))
+    await succeed(demo, "envSet", script="hello", variables=pairs(V1="own"))
+    await succeed(demo, "secretSet", secrets=pairs(S="app"))
+    await succeed(demo, "secretSet", script="hello", secrets=pairs(S="own"))
+    found = await given(manager, app_id, keys)
+    assert (found.env_of(script_id)["V1"], found.env_of(app_id)["V1"]) == ("own", "x")
+    assert (found.secrets_of(script_id), found.secrets_of(app_id)) == ({"S": "own"}, {"S": "app"})
+    answer = await demo.ask(OF_SCRIPT, app="demo")
+    shown = answer.data["script"]
+    assert [each["value"] for each in nodes(shown["envVariables"])] == ["own"]
+    assert [each["name"] for each in nodes(shown["secrets"])] == ["S"]
+    assert len(nodes((await settings(demo))["secrets"])) == 1
+    await succeed(demo, "envUnset", script="hello", names=["V1"])
+    await succeed(demo, "secretUnset", script="hello", names=["S"])
+    found = await given(manager, app_id, keys)
+    assert found.env_of(script_id) == full
+    assert found.secrets_of(script_id) == {"S": "app"}
+
+
+@pytest.mark.parametrize("name", ["envSet", "envUnset", "secretSet", "secretUnset"])
+async def test_a_script_that_is_not_there_is_not_found(demo: Client, name: str) -> None:
+    for script in ("missing", "Not A Name\0"):
+        payload = await change(demo, name, script=script, **ONE_OF_EACH[name])
+        assert payload["__typename"] == "NotFoundError"
+
+
+async def test_a_seal_moved_from_one_script_to_another_does_not_open(
+    manager: RunningManager, demo: Client, app_id: UUID, keys: KeyFile
+) -> None:
+    pool = manager.services.pool
+    for name in ("one", "two"):
+        await pool.execute(
+            "INSERT INTO scripts (id, app_id, name, created_at) VALUES ($1, $2, $3, now())",
+            IDS.new(),
+            app_id,
+            name,
+        )
+    await succeed(demo, "secretSet", script="one", secrets=pairs(S="own"))
+    await given(manager, app_id, keys)
+    await pool.execute("UPDATE secrets SET script_id = (SELECT id FROM scripts WHERE name = 'two')")
+    with pytest.raises(VaultError, match="was changed"):
+        await given(manager, app_id, keys)
+    await pool.execute("UPDATE secrets SET script_id = NULL")
+    with pytest.raises(VaultError, match="was changed"):
+        await given(manager, app_id, keys)
 
 
 @pytest.mark.parametrize("name", ["envSet", "secretSet"])
@@ -221,11 +287,11 @@ async def test_an_app_has_at_most_so_many_and_so_much(
     hundred = pairs(**{f"N{number}": "x" for number in range(100)})
     await succeed(demo, name, **{place: hundred})
     more = await change(demo, name, **{place: pairs(MORE="x")})
-    limit = "would make 101, more than the limit of 100 per app"
+    limit = "would make 101, more than the limit of 100 per app or script"
     assert more["fields"] == [{"field": place, "message": limit}]
     await succeed(demo, name, **{place: pairs(N0="y" * 32_768)})
     more = await change(demo, name, **{place: pairs(N1="é" * 16_384)})
-    limit = "would make 65634 bytes of values, more than the limit of 65536 per app"
+    limit = "would make 65634 bytes of values, more than the limit of 65536 per app or script"
     assert more["fields"] == [{"field": place, "message": limit}]
     assert (await given(manager, app_id, keys)).revision == 2
 
@@ -312,9 +378,10 @@ async def test_two_writers_at_once_each_leave_their_mark(
     )
     found = await given(manager, app_id, keys)
     assert found.revision == 24
-    assert found.env == {f"E{n}": f"{n}" for n in range(8)}
-    assert found.secrets.pop("SAME") in "01234567"
-    assert found.secrets == {f"S{n}": f"{n}" for n in range(8)}
+    assert found.env_of(app_id) == {f"E{n}": f"{n}" for n in range(8)}
+    secrets = found.secrets_of(app_id)
+    assert secrets.pop("SAME") in "01234567"
+    assert secrets == {f"S{n}": f"{n}" for n in range(8)}
 
 
 TAMPER = {
@@ -367,7 +434,7 @@ async def test_a_lost_key_costs_the_apps_with_secrets_and_says_so(
     assert (payload["__typename"], payload["code"]) == (
         *("SecretsUnreadableError", "secrets_unreadable"),
     )
-    assert (await given(manager, app_id, keys)).secrets == {"A": "1"}
+    assert (await given(manager, app_id, keys)).secrets_of(app_id) == {"A": "1"}
 
 
 async def test_no_value_of_a_secret_is_in_the_database(

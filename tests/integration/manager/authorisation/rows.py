@@ -133,7 +133,8 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "Script": Fields(
         {
-            READ: "id name app url createdAt activeVersion routes versions deployments",
+            READ: "id name app url createdAt activeVersion routes versions deployments "
+            "envVariables secrets",
             LOGS: "invocations logRecords",
         }
     ),

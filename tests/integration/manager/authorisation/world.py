@@ -50,12 +50,16 @@ _FETCH = {
 _KEEP = """
 CREATE SCHEMA kept;
 CREATE FUNCTION kept.restore() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE name text;
+DECLARE name text; columns text;
 BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'kept' LOOP
         EXECUTE format('DELETE FROM public.%1$I', name);
-        EXECUTE format('INSERT INTO public.%1$I SELECT * FROM kept.%1$I', name);
+        SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+        WHERE attrelid = format('public.%I', name)::regclass
+          AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+        EXECUTE format(
+            'INSERT INTO public.%1$I (%2$s) SELECT %2$s FROM kept.%1$I', name, columns);
     END LOOP;
 END $$;
 CREATE FUNCTION kept.changed() RETURNS SETOF text LANGUAGE plpgsql AS $$
