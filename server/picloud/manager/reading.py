@@ -282,12 +282,12 @@ class Reading:
         self, owner: App | Script, request: PageRequest[str]
     ) -> Page[EnvVariable]:
         """The env variables of an app, or those of a script alone."""
-        await self._require(_app_id(owner), Permission.APP_READ)
+        await self._require_of(owner, Permission.APP_READ)
         return await self._pages.env_variables.load(ListQuery(owner.id, request))
 
     async def list_secrets(self, owner: App | Script, request: PageRequest[str]) -> Page[Secret]:
         """What may be known of the secrets of an app, or of those of a script alone."""
-        await self._require(_app_id(owner), Permission.APP_READ)
+        await self._require_of(owner, Permission.APP_READ)
         return await self._pages.secrets.load(ListQuery(owner.id, request))
 
     async def list_audit_entries(
@@ -314,14 +314,14 @@ class Reading:
         self, parent: App | Script, request: PageRequest[UUID], *, live: bool
     ) -> InvocationPage:
         """The invocations of an app or a script; `live` asks where a tail goes on."""
-        await self._require_logs(parent)
+        await self._require_of(parent, Permission.LOGS_READ)
         return await self._pages.invocations.load(ListQuery(parent.id, request, live=live))
 
     async def list_log_records(
         self, parent: App | Script, request: PageRequest[LogKey], *, level: int, live: bool
     ) -> LogPage:
         """The log records of an app or a script; `live` asks where a tail goes on."""
-        await self._require_logs(parent)
+        await self._require_of(parent, Permission.LOGS_READ)
         query = ListQuery(parent.id, request, level=level, live=live)
         return await self._pages.log_records.load(query)
 
@@ -360,11 +360,11 @@ class Reading:
         role = await self._roles.load(app_id)
         require(self._actor, role, permission, app_id=app_id, script_id=script_id)
 
-    async def _require_logs(self, parent: App | Script) -> None:
-        if isinstance(parent, App):
-            await self._require(parent.id, Permission.LOGS_READ)
+    async def _require_of(self, owner: App | Script, permission: Permission) -> None:
+        if isinstance(owner, App):
+            await self._require(owner.id, permission)
         else:
-            await self._require(parent.app_id, Permission.LOGS_READ, script_id=parent.id)
+            await self._require(owner.app_id, permission, script_id=owner.id)
 
     async def _load_roles(self, app_ids: list[UUID]) -> Sequence[AppRole | None]:
         return await apps.get_roles(self._pool, self._actor.user.id, app_ids)
