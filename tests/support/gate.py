@@ -17,7 +17,7 @@ from picloud.domain.ids import IdMaker
 from picloud.domain.token import new_token
 from picloud.domain.user import SESSION_PREFIX, InstanceRole, Scope, Session, User
 from picloud.store import access, app_settings, apps, routes, routing, secrets, users
-from picloud.store.vault import KeyFile
+from picloud.store.key_file import KeyFile
 from support.node import NodeProcess
 
 WHO = """
@@ -72,7 +72,9 @@ class Gated:
             revision = await app_settings.raise_revision(db, app_id)
             assert revision is not None
             vault = await secrets.vault_of(db, app_id, keys, now=now)
-            secret = Secret(app_id=app_id, name=name, hint=None, updated_by=None, updated_at=now)
+            secret = Secret(
+                app_id=app_id, script_id=None, name=name, hint=None, updated_by=None, updated_at=now
+            )
             await secrets.set_secret(db, vault, secret, value=value, revision=revision)
             await routing.notify_routes(db)
         await self.node.settle()

@@ -96,7 +96,7 @@ class Dispatcher:
 
     async def secrets_of(self, target: RouteRow) -> Mapping[str, str]:
         """The secrets a version is given. Raises InvocationFailed, VaultError."""
-        return (await self.wanted.app(target)).secrets
+        return (await self.wanted.app(target)).secrets_of(target.script_id)
 
     def _open_lane(self, target: RouteRow, older: Lane | None) -> Lane:
         if older is not None:

@@ -28,7 +28,7 @@ from picloud.orchestrator.refusals import (
 )
 from picloud.orchestrator.signatures import signature_fault
 from picloud.store.database import DATABASE_LOST
-from picloud.store.vault import VaultError
+from picloud.store.key_file import VaultError
 
 if TYPE_CHECKING:
     from picloud.orchestrator.callers import Callers
