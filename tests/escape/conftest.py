@@ -40,7 +40,7 @@ def world() -> Iterator[World]:
 def database(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
     """One database for all cases."""
     name = f"escape_{request.module.__name__.rpartition('.')[2]}"
-    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE picloud_template")
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE picloud_template STRATEGY file_copy")
     yield postgres_server.url(name)
     postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -74,7 +74,9 @@ class Author:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A database for this module."""
-    postgres_server.execute(f"CREATE DATABASE {DATABASE} TEMPLATE picloud_template")
+    postgres_server.execute(
+        f"CREATE DATABASE {DATABASE} TEMPLATE picloud_template STRATEGY file_copy"
+    )
     yield postgres_server.url(DATABASE)
     postgres_server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 

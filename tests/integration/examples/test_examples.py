@@ -25,7 +25,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(postgres_server: PostgresServer, snapshot: Path) -> AsyncIterator[NodeProcess]:
     """One node with every example deployed as `demo/<name>`."""
-    postgres_server.execute(f"CREATE DATABASE {DATABASE} TEMPLATE picloud_template")
+    postgres_server.execute(
+        f"CREATE DATABASE {DATABASE} TEMPLATE picloud_template STRATEGY file_copy"
+    )
     url = postgres_server.url(DATABASE)
     try:
         async with make_pool(url, name="tests") as pool, running_node(pool, url, snapshot) as node:
