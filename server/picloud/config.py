@@ -79,6 +79,54 @@ class Settings:
             secret=True,
         ),
     )
+    public_url: str = field(
+        default="",
+        metadata=_about(
+            "where people reach the platform; unset: http://{base_domain}:{port}", values.origin
+        ),
+    )
+    login_tries_per_account: int = field(
+        default=10,
+        metadata=_about("log-ins tried in 10 minutes at an account", values.integer(1, 10_000)),
+    )
+    login_tries_per_address: int = field(
+        default=100,
+        metadata=_about("log-ins tried in 10 minutes from an address", values.integer(1, 100_000)),
+    )
+    login_tries: int = field(
+        default=2_000,
+        metadata=_about("log-ins tried in 10 minutes altogether", values.integer(1, 1_000_000)),
+    )
+    invitation_hours: int = field(
+        default=168, metadata=_about("how long an invitation holds", values.integer(1, 8_760))
+    )
+    password_reset_hours: int = field(
+        default=24, metadata=_about("how long a password reset holds", values.integer(1, 720))
+    )
+    oidc_issuer: str | None = field(
+        default=None,
+        metadata=_about("an OpenID Connect issuer people may log in with", values.issuer),
+    )
+    oidc_client_id: str | None = field(
+        default=None, metadata=_about("what the issuer calls this platform", values.text)
+    )
+    oidc_client_secret: Secret | None = field(
+        default=None,
+        metadata=_about("the secret shared with the issuer, if any", values.secret, secret=True),
+    )
+    oidc_scopes: str = field(
+        default="openid email", metadata=_about("what the issuer is asked for", values.scopes)
+    )
+    oidc_create_users: bool = field(
+        default=False,
+        metadata=_about("make accounts for unknown people the issuer vouches for", values.boolean),
+    )
+    oidc_domains: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "the e-mail domains of accounts made so, by commas; unset: any", values.domains
+        ),
+    )
     manager_listen: str = field(
         default="", metadata=_about("where the manager listens", values.listen)
     )
@@ -255,6 +303,8 @@ class Settings:
             object.__setattr__(self, "run_dir", config_places.default_run_dir(self.data_dir))
         if self.cache_dir == _DERIVED:
             object.__setattr__(self, "cache_dir", self.data_dir / "cache")
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://{self.base_domain}:{self.port}")
         if self.key_file == _DERIVED:
             object.__setattr__(self, "key_file", self.data_dir / "keys" / "secrets.key")
         for name in ("manager", "node"):
@@ -387,6 +437,8 @@ def _check_together(settings: Settings) -> None:
         faults.append("PICLOUD_DEFAULT_TIMEOUT_MS must not exceed PICLOUD_MAX_TIMEOUT_MS")
     if settings.default_memory_mb > settings.max_memory_mb:
         faults.append("PICLOUD_DEFAULT_MEMORY_MB must not exceed PICLOUD_MAX_MEMORY_MB")
+    if (settings.oidc_issuer is None) != (settings.oidc_client_id is None):
+        faults.append("PICLOUD_OIDC_ISSUER and PICLOUD_OIDC_CLIENT_ID go together")
     if settings.blank_sandboxes > settings.max_sandboxes:
         faults.append("PICLOUD_BLANK_SANDBOXES must not exceed PICLOUD_MAX_SANDBOXES")
     if not config_places.holds_sockets(settings.run_dir):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from picloud.domain.egress import Allowance
 
@@ -16,6 +16,7 @@ Parser = Callable[[str], object]
 _UNITS: Final = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -132,6 +133,46 @@ def domain(value: str) -> str:
     if not all(_LABEL.fullmatch(label) for label in lowered.split(".")):
         raise ValueError(f"must be a host name such as example.org, not {value!r}")
     return lowered
+
+
+def domains(value: str) -> tuple[str, ...]:
+    """Host names, separated by commas."""
+    return tuple(domain(entry) for entry in value.split(",") if entry.strip())
+
+
+def origin(value: str) -> str:
+    """`https://host` or `http://host:8080`: scheme, host and port alone."""
+    found = _address(value.strip().rstrip("/"))
+    if found is None or found.path or found.query or found.fragment:
+        raise ValueError(f"must be an address such as https://picloud.example.org, not {value!r}")
+    return found.geturl().lower()
+
+
+def issuer(value: str) -> str:
+    """The address of an issuer, spelled as its tokens spell it."""
+    found = _address(value.strip())
+    if found is None or found.query or found.fragment:
+        raise ValueError(f"must be an address such as https://login.example.org, not {value!r}")
+    if found.scheme == "http" and found.hostname not in _LOOPBACK:
+        raise ValueError(f"must begin with https://, or name this machine, not {value!r}")
+    return value.strip()
+
+
+def scopes(value: str) -> str:
+    """Names of scopes by blanks, `openid` among them."""
+    names = value.split()
+    if "openid" not in names:
+        raise ValueError(f"must contain openid, not only {value!r}")
+    return " ".join(names)
+
+
+def _address(value: str) -> SplitResult | None:
+    try:
+        found = urlsplit(value)
+        usable = found.scheme in ("http", "https") and found.hostname and found.port != 0
+    except ValueError:
+        return None
+    return found if usable and found.username is None else None
 
 
 def allowances(value: str) -> tuple[str, ...]:

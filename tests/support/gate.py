@@ -14,9 +14,10 @@ from picloud.domain.app import AppRole
 from picloud.domain.endpoint import Guard, RateLimit
 from picloud.domain.environment import Secret
 from picloud.domain.ids import IdMaker
+from picloud.domain.session import SESSION_PREFIX, LogInMethod, Session
 from picloud.domain.token import new_token
-from picloud.domain.user import SESSION_PREFIX, InstanceRole, Scope, Session, User
-from picloud.store import access, app_settings, apps, routes, routing, secrets, users
+from picloud.domain.user import InstanceRole, Scope, User
+from picloud.store import access, app_settings, apps, routes, routing, secrets, sessions, users
 from picloud.store.key_file import KeyFile
 from support.node import NodeProcess
 
@@ -135,9 +136,13 @@ class Gated:
         session = Session(
             id=IdMaker().new(),
             user_id=user.id,
+            method=LogInMethod.PASSWORD,
+            address="192.0.2.1",
+            agent="tests",
             created_at=now,
+            used_at=now,
             expires_at=now + timedelta(hours=1),
         )
         digest = hashlib.sha256(token.encode()).digest()
-        await users.add_session(self.node.pool, session, token_hash=digest)
+        await sessions.add_session(self.node.pool, session, token_hash=digest)
         return token

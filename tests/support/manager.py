@@ -180,15 +180,16 @@ class RunningManager:
 
 @contextlib.asynccontextmanager
 async def running_manager(
-    url: str, directory: Path, *, playground: Path | None = None
+    url: str, directory: Path, *, playground: Path | None = None, **more: Any
 ) -> AsyncIterator[RunningManager]:
-    """Serve until the end of the block."""
+    """Serve until the end of the block; `more` are settings."""
     settings = Settings(
         data_dir=directory,
         database_url=Secret(url),
         owner_email=EMAIL,
         owner_password=Secret(PASSWORD),
         manager_listen=f"unix:{directory / 'm'}",
+        **more,
     )
     async with open_manager(settings, url) as manager:
         app = make_app(

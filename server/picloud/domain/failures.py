@@ -5,6 +5,7 @@ Arguments are fields; the docstring is the message.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,6 +87,31 @@ class InvalidCredentials(Expected):
 
     code = "invalid_credentials"
     status = 401
+
+
+class TooManyAttempts(Expected):
+    """Too many attempts to log in."""
+
+    code = "too_many_attempts"
+    status = 429
+
+    def __init__(self, *, rule: str, seconds: float) -> None:
+        self.retry_after = max(1, math.ceil(seconds))  # seconds
+        super().__init__(f"Too many attempts to log in: {rule}. Try again in {self.retry_after} s.")
+
+
+class LastAdmin(Expected):
+    """The instance would be left without an admin who can log in. Make somebody else one first."""
+
+    code = "last_admin"
+    status = 409
+
+
+class IssuerRefused(Expected):
+    """The log-in by the issuer of OpenID Connect was not accepted."""
+
+    code = "issuer_refused"
+    status = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

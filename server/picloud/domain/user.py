@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from picloud.domain.failures import FieldFault
 
-SESSION_LIFETIME: Final = timedelta(days=30)
-SESSION_PREFIX: Final = "pcs_"
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 1024
 MAX_EMAIL: Final = 254
@@ -34,16 +32,12 @@ class User:
     email: str
     role: InstanceRole
     created_at: datetime
+    disabled_at: datetime | None = None  # None: may log in
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A log-in that has not ended."""
-
-    id: UUID
-    user_id: UUID
-    created_at: datetime
-    expires_at: datetime
+    @property
+    def is_active_admin(self) -> bool:
+        """Whether the user is an admin who can log in."""
+        return self.role is InstanceRole.ADMIN and self.disabled_at is None
 
 
 class Scope(StrEnum):

@@ -1,24 +1,20 @@
-"""Accounts: the owner at the first start, log-in and log-out."""
+"""Accounts: the owner at the first start, and log-in by password."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from uuid import UUID
 
-from picloud.domain.app import require_session
 from picloud.domain.audit import AuditAction
 from picloud.domain.failures import InvalidCredentials, require_valid
 from picloud.domain.ids import IdMaker
+from picloud.domain.session import LogInMethod
 from picloud.domain.user import (
     MAX_PASSWORD,
-    SESSION_LIFETIME,
-    SESSION_PREFIX,
     Actor,
     Client,
     InstanceRole,
-    Session,
-    SessionGrant,
     User,
     email_faults,
     normal_email,
@@ -26,19 +22,11 @@ from picloud.domain.user import (
 )
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
-from picloud.manager.identity import secret_hash
+from picloud.manager.log_in_limits import LogInLimits
 from picloud.manager.passwords import Passwords
+from picloud.manager.sessions import Login, Sessions
 from picloud.store import users
 from picloud.store.database import Pool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """A new session; the token is shown this once."""
-
-    token: str
-    session: Session
-    user: User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +41,19 @@ class Accounts:
     """Who the users are and how they prove it."""
 
     def __init__(
-        self, *, pool: Pool, passwords: Passwords, audit: Audit, ids: IdMaker, clock: Clock
+        self,
+        *,
+        pool: Pool,
+        sessions: Sessions,
+        passwords: Passwords,
+        limits: LogInLimits,
+        audit: Audit,
+        ids: IdMaker,
+        clock: Clock,
     ) -> None:
         self._pool = pool
+        self._sessions = sessions
+        self._limits = limits
         self._audit = audit
         self._passwords = passwords
         self._ids = ids
@@ -80,10 +78,20 @@ class Accounts:
             email=email, generated_password=None if password is not None else chosen
         )
 
-    async def log_in(self, client: Client, *, email: str, password: str) -> Login:
-        """Start a session; raises `InvalidCredentials`."""
+    async def log_in(
+        self, client: Client, *, email: str, password: str, before: Actor | None
+    ) -> Login:
+        """Start a session, and end the one who asks has already.
+
+        Raises `TooManyAttempts`, and `InvalidCredentials` also for a user who is disabled.
+        """
         email = normal_email(email)
         usable = not email_faults(email) and len(password) <= MAX_PASSWORD
+        attempt = self._limits.take(
+            account=email if usable else "",
+            address=client.address,
+            known_session=_session_of(before, email),
+        )
         found = await users.find_login(self._pool, email) if usable else None
         user, hashed = found if found else (None, None)
         fits = await self._passwords.verify(hashed, password)
@@ -92,29 +100,25 @@ class Accounts:
             target = email if usable else ""
             await self._audit.record(self._pool, client, AuditAction.SESSION_REFUSED, target=target)
             raise InvalidCredentials
+        attempt.succeeded()
         if self._passwords.outdated(hashed):
             fresh = await self._passwords.hash(password)
             await users.set_password_hash(self._pool, user.id, fresh)
-        return await self._start_session(user, client)
+        return await self._start_session(user, client, before)
 
-    async def log_out(self, actor: Actor) -> datetime:
-        """End the session, everywhere, and return when; raises `PermissionDenied` to a token."""
-        require_session(actor)
+    async def _start_session(self, user: User, client: Client, before: Actor | None) -> Login:
         async with self._pool.acquire() as db, db.transaction():
-            await users.delete_session(db, actor.credential.id)
-            await self._audit.record(db, actor, AuditAction.SESSION_DELETE, target=actor.user.email)
-        return self._clock()
+            if before is not None and before.token is None:
+                await self._sessions.replace(db, before)
+            login = await self._sessions.start(db, user, method=LogInMethod.PASSWORD, client=client)
+            await self._audit.record(
+                db, login.actor(client), AuditAction.SESSION_CREATE, target=user.email
+            )
+        return login
 
-    async def _start_session(self, user: User, client: Client) -> Login:
-        now = self._clock()
-        token = SESSION_PREFIX + secrets.token_urlsafe(32)
-        session = Session(
-            id=self._ids.new(), user_id=user.id, created_at=now, expires_at=now + SESSION_LIFETIME
-        )
-        grant = SessionGrant(id=session.id, expires_at=session.expires_at)
-        actor = Actor(user=user, credential=grant, client=client)
-        async with self._pool.acquire() as db, db.transaction():
-            await users.delete_expired_sessions(db, now)
-            await users.add_session(db, session, token_hash=secret_hash(token))
-            await self._audit.record(db, actor, AuditAction.SESSION_CREATE, target=user.email)
-        return Login(token=token, session=session, user=user)
+
+def _session_of(actor: Actor | None, email: str) -> UUID | None:
+    """The session that somebody of this very account has already."""
+    if actor is None or actor.token is not None or actor.user.email != email:
+        return None
+    return actor.credential.id

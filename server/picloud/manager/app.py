@@ -1,4 +1,4 @@
-"""The manager's ASGI application: `/graphql`, the playground, and the health checks."""
+"""The manager's ASGI application: `/graphql`, the playground, an issuer's log-in, health checks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from picloud.manager import playground
+from picloud.manager import links, playground
 from picloud.manager.graphql.context import Services
 from picloud.manager.graphql.schema import make_schema
 from picloud.manager.graphql.view import GraphQLEndpoint
+from picloud.manager.oidc_endpoints import OidcEndpoints
 from picloud.store.database import DATABASE_LOST, Pool
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def make_app(*, services: Services, playground_dir: Path, source_bytes: int) -> 
             WebSocketRoute("/graphql", endpoint),
             Route("/graphql", graphql, methods=None),
             Mount("/graphql/assets", assets),
+            *OidcEndpoints(services.people.single_sign_on).routes(),
+            *links.routes(),
         ]
     )
 

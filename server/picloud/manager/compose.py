@@ -19,6 +19,7 @@ from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
 from picloud.manager.identity import Identity
 from picloud.manager.passwords import Passwords
+from picloud.manager.people_services import open_people
 from picloud.manager.routes import Routes
 from picloud.manager.source_checks import SourceChecks
 from picloud.manager.tails import Hub
@@ -58,7 +59,10 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         stack.callback(passwords.close)
         pool = await stack.enter_async_context(make_pool(dsn, name=NAME))
         audit = Audit(ids=ids)
-        accounts = Accounts(pool=pool, passwords=passwords, audit=audit, ids=ids, clock=utc_now)
+        urls = Urls(base=settings.public_url)
+        people = open_people(
+            settings, pool=pool, audit=audit, ids=ids, passwords=passwords, urls=urls
+        )
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
         limits = DeployLimits(
             source_bytes=settings.source_bytes,
@@ -73,7 +77,7 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         services = Services(
             pool=pool,
             identity=Identity(pool=pool, clock=utc_now),
-            accounts=accounts,
+            people=people,
             apps=Apps(pool=pool, audit=audit, ids=ids, clock=utc_now),
             deploys=Deploys(
                 pool=pool, checks=checks, audit=audit, ids=ids, clock=utc_now, limits=limits
@@ -82,11 +86,11 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             routes=routes,
             tokens=Tokens(pool=pool, audit=audit, ids=ids, clock=utc_now),
             hub=hub,
-            urls=Urls(base=f"http://{settings.base_domain}:{settings.port}"),
+            urls=urls,
         )
         await checks.forget_abandoned()
         await environment.prepare_key()
-        owner = await _owner(accounts, settings)
+        owner = await _owner(people.accounts, settings)
         await stack.enter_async_context(_running(hub))
         yield Manager(services=services, owner=owner)
 

@@ -6,10 +6,11 @@ import hashlib
 import re
 from typing import Final
 
+from picloud.domain.session import SESSION_PREFIX, Session
 from picloud.domain.token import TOKEN_PREFIX, is_token
-from picloud.domain.user import SESSION_PREFIX, Actor, Client, SessionGrant
+from picloud.domain.user import Actor, Client, SessionGrant
 from picloud.manager.clock import Clock
-from picloud.store import tokens, users
+from picloud.store import sessions, tokens
 from picloud.store.database import Executor, Pool
 
 _SESSION: Final = re.compile(re.escape(SESSION_PREFIX) + r"[A-Za-z0-9_-]{43}")
@@ -33,11 +34,13 @@ class Identity:
         return None
 
     async def _by_session(self, secret: str, client: Client) -> Actor | None:
-        found = await users.find_session(self._pool, secret_hash(secret), self._clock())
+        now = self._clock()
+        found = await sessions.find_session(self._pool, secret_hash(secret), now)
         if found is None:
             return None
-        user, grant = found
-        return Actor(user=user, credential=grant, client=client)
+        user, session = found
+        await sessions.note_use(self._pool, session, now=now, client=client)
+        return Actor(user=user, credential=_grant(session), client=client)
 
     async def _by_token(self, secret: str, client: Client) -> Actor | None:
         now = self._clock()
@@ -51,14 +54,18 @@ class Identity:
 async def look_again(db: Executor, actor: Actor, clock: Clock) -> Actor | None:
     """The actor as they are now, None when the session or token does not stand any more."""
     if isinstance(actor.credential, SessionGrant):
-        session = await users.get_session(db, actor.credential.id, clock())
-        return (
-            Actor(user=session[0], credential=session[1], client=actor.client) if session else None
-        )
+        found = await sessions.get_session(db, actor.credential.id, clock())
+        if found is None:
+            return None
+        return Actor(user=found[0], credential=_grant(found[1]), client=actor.client)
     row = await tokens.get_standing_token(db, actor.credential.id, clock())
     if row is None:
         return None
     return Actor(user=row.user, credential=row.token.grant, client=actor.client)
+
+
+def _grant(session: Session) -> SessionGrant:
+    return SessionGrant(id=session.id, expires_at=session.expires_at)
 
 
 def secret_hash(secret: str) -> bytes:

@@ -11,19 +11,24 @@ from typing import Final, TypeVar, TypeVarTuple
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from picloud.domain.failures import TooManyAttempts
+
 _WORKERS: Final = max(1, (os.cpu_count() or 1) - 1)
+MAX_WAITING: Final = 64  # passwords to hash or verify, those under way included
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
 class Passwords:
-    """Hashes and verifies. Hashing must not be the way to keep the machine busy: few threads."""
+    """Hashes and verifies. Hashing must not be the way to keep the machine busy: few threads, and
+    a short queue for them. Beyond it every method raises `TooManyAttempts`."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2")
         self._nobody: str | None = None
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
@@ -47,7 +52,13 @@ class Passwords:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        if self._waiting >= MAX_WAITING:
+            raise TooManyAttempts(rule=f"{MAX_WAITING} may wait for their turn", seconds=5)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        finally:
+            self._waiting -= 1
 
     def _fits(self, hashed: str, password: bytes) -> bool:
         try:

@@ -1,15 +1,24 @@
-"""The session cookie of browsers. Scripts never see it, pages of other origins never send it."""
+"""The cookies of browsers: the session's, and that of somebody who is away at an issuer.
+
+Scripts never see them. By TLS their names begin with `__Host-`, so that no other host of the domain
+can set them; browsers refuse such names by plain HTTP, where the bare names are used. Only the
+name that fits the way a request came is read.
+"""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from datetime import timedelta
+from typing import Final, Literal, Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from picloud.domain.user import SESSION_LIFETIME
+from picloud.domain.session import SESSION_LIFETIME
 
 COOKIE: Final = "picloud_session"
+DEPARTURE_COOKIE: Final = "picloud_departure"
+DEPARTURE_LIFETIME: Final = timedelta(minutes=10)  # to log in at the issuer
+_HOST_ONLY: Final = "__Host-"
 
 
 class Answering(Protocol):
@@ -27,29 +36,69 @@ class Answering(Protocol):
 def set_cookie(answering: Answering, token: str) -> None:
     """Keep the browser logged in."""
     if answering.response is not None:
-        answering.response.set_cookie(
+        put(
+            answering.response,
             COOKIE,
             token,
-            max_age=int(SESSION_LIFETIME.total_seconds()),
-            path="/",
             secure=answering.secure,
-            httponly=True,
-            samesite="strict",
+            lifetime=SESSION_LIFETIME,
+            same_site="strict",
         )
 
 
 def clear_cookie(answering: Answering) -> None:
     """Have the browser forget."""
     if answering.response is not None:
-        answering.response.delete_cookie(
-            COOKIE, path="/", secure=answering.secure, httponly=True, samesite="strict"
-        )
+        drop(answering.response, COOKIE, secure=answering.secure, same_site="strict")
+
+
+def put(
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    secure: bool,
+    lifetime: timedelta,
+    same_site: Literal["strict", "lax"],
+) -> None:
+    """Set a cookie that no script of a page can read."""
+    response.set_cookie(
+        cookie_name(name, secure=secure),
+        value,
+        max_age=int(lifetime.total_seconds()),
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite=same_site,
+    )
+
+
+def drop(
+    response: Response, name: str, *, secure: bool, same_site: Literal["strict", "lax"]
+) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(
+        cookie_name(name, secure=secure), path="/", secure=secure, httponly=True, samesite=same_site
+    )
+
+
+def cookie_name(name: str, *, secure: bool) -> str:
+    """What a cookie is called, by the way the browser came."""
+    return f"{_HOST_ONLY}{name}" if secure else name
+
+
+def is_secure(connection: HTTPConnection) -> bool:
+    """Whether the browser came by TLS, as our own front door says."""
+    scheme = connection.headers.get("x-forwarded-proto", connection.url.scheme)
+    return scheme in ("https", "wss")
 
 
 def token_of(connection: HTTPConnection) -> str | None:
     """The session token of a request: the header counts before the cookie."""
     header = connection.headers.get("authorization")
-    return bearer(header) if header is not None else connection.cookies.get(COOKIE)
+    if header is not None:
+        return bearer(header)
+    return connection.cookies.get(cookie_name(COOKIE, secure=is_secure(connection)))
 
 
 def bearer(header: object) -> str | None:

@@ -18,3 +18,16 @@ class Urls:
     def route(self, app: str, pattern: str) -> str:
         """Where a route of an app answers."""
         return f"{self.app(app)}{pattern}"
+
+    def invitation(self, secret: str) -> str:
+        """The link of an invitation. What follows `#` is not sent, so no log of ours has it."""
+        return f"{self.base}/join#{secret}"
+
+    def password_reset(self, secret: str) -> str:
+        """The link of a password reset."""
+        return f"{self.base}/reset-password#{secret}"
+
+    @property
+    def oidc_callback(self) -> str:
+        """Where an issuer sends a browser back to, exactly."""
+        return f"{self.base}/auth/oidc/callback"

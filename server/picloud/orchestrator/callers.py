@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.domain.app import AppRole, Permission, may
+from picloud.domain.session import SESSION_PREFIX
 from picloud.domain.token import is_token
-from picloud.domain.user import SESSION_PREFIX, Actor, Client
+from picloud.domain.user import Actor, Client, SessionGrant
 from picloud.orchestrator.refusals import AuthUnavailable
-from picloud.store import apps, tokens, users
+from picloud.store import apps, sessions, tokens
 from picloud.store.database import DATABASE_LOST
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ async def _find_token(database: Pool, token_hash: bytes) -> Caller | None:
 
 
 async def _find_session(database: Pool, token_hash: bytes) -> Caller | None:
-    found = await users.find_session(database, token_hash, datetime.now(UTC))
+    found = await sessions.find_session(database, token_hash, datetime.now(UTC))
     if found is None:
         return None
     user, session = found
-    actor = Actor(user=user, credential=session, client=_HERE)
+    grant = SessionGrant(id=session.id, expires_at=session.expires_at)
+    actor = Actor(user=user, credential=grant, client=_HERE)
     return Caller(actor, await apps.roles_of(database, user.id), session.expires_at)

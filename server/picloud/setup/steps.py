@@ -95,6 +95,11 @@ def npm_packages(project: Path, title: str) -> Step:
     )
 
 
+def issuer_packages(root: Path) -> Step:
+    """The OpenID Connect issuer that tests log in with."""
+    return npm_packages(root / "tests" / "support" / "issuer", "issuer of the tests")
+
+
 def npm_build(project: Path, title: str, sources: tuple[str, ...]) -> Step:
     """What `npm run build` makes in `dist`."""
     dist = project / "dist"

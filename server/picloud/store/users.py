@@ -1,24 +1,30 @@
-"""Users and their sessions in PostgreSQL."""
+"""Users in PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from picloud.domain.user import InstanceRole, Session, SessionGrant, User
+from picloud.domain.failures import NameTaken
+from picloud.domain.page import Page, PageRequest
+from picloud.domain.user import InstanceRole, User
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
-from picloud.store.rows import get_many
+from picloud.store.rows import get_many, list_page
 
 
-async def add_user(db: Executor, user: User, *, password_hash: str) -> None:
-    """Store a user."""
-    await db.execute(
-        SQL["add_user"], user.id, user.email, password_hash, user.role, user.created_at
-    )
+async def add_user(db: Executor, user: User, *, password_hash: str | None) -> None:
+    """Store a user; raises `NameTaken` for an address that another one has."""
+    try:
+        await db.execute(
+            SQL["add_user"], user.id, user.email, password_hash, user.role, user.created_at
+        )
+    except asyncpg.UniqueViolationError as exc:
+        if exc.constraint_name == "user_email_unique":
+            raise NameTaken(kind="user", name=user.email) from exc
+        raise
 
 
 async def lock_users(db: Executor) -> None:
@@ -31,8 +37,8 @@ async def any_user_exists(db: Executor) -> bool:
     return bool(await db.fetchval(SQL["any_user_exists"]))
 
 
-async def find_login(db: Executor, email: str) -> tuple[User, str] | None:
-    """A user and the hash of the password."""
+async def find_login(db: Executor, email: str) -> tuple[User, str | None] | None:
+    """A user who may log in and the hash of the password, if there is one."""
     row = await db.fetchrow(SQL["find_login"], email)
     return None if row is None else (_user(row), row["password_hash"])
 
@@ -52,46 +58,30 @@ async def colleagues(db: Executor, user_id: UUID, ids: Sequence[UUID]) -> set[UU
     return {row["id"] for row in await db.fetch(SQL["users_share_app"], user_id, list(ids))}
 
 
-async def add_session(db: Executor, session: Session, *, token_hash: bytes) -> None:
-    """Store a log-in."""
-    await db.execute(
-        SQL["add_session"],
-        session.id,
-        session.user_id,
-        token_hash,
-        session.created_at,
-        session.expires_at,
-    )
+async def find_user(db: Executor, email: str, *, hold: bool = False) -> User | None:
+    """A user by address; `hold` keeps others from changing them until the transaction ends."""
+    row = await db.fetchrow(SQL["hold_user_of_email" if hold else "find_user"], email)
+    return None if row is None else _user(row)
 
 
-async def find_session(
-    db: Executor, token_hash: bytes, now: datetime
-) -> tuple[User, SessionGrant] | None:
-    """Who a session's token belongs to, unless it has run out."""
-    return _session(await db.fetchrow(SQL["find_session"], token_hash, now))
+async def lock_admins(db: Executor) -> list[UUID]:
+    """The admins who may log in; nobody changes them until this transaction ends."""
+    return [row["id"] for row in await db.fetch(SQL["lock_admins"])]
 
 
-async def get_session(
-    db: Executor, session_id: UUID, now: datetime
-) -> tuple[User, SessionGrant] | None:
-    """Who a session belongs to, unless it was ended or has run out."""
-    return _session(await db.fetchrow(SQL["get_session"], session_id, now))
+async def set_user(db: Executor, user: User) -> None:
+    """Store a user's role, and whether they are disabled."""
+    await db.execute(SQL["set_user"], user.id, user.role, user.disabled_at)
 
 
-async def delete_session(db: Executor, session_id: UUID) -> None:
-    """End a session, on every manager."""
-    await db.execute(SQL["delete_session"], session_id)
+async def delete_user(db: Executor, user_id: UUID) -> None:
+    """Forget a user with their sessions, tokens and memberships."""
+    await db.execute(SQL["delete_user"], user_id)
 
 
-async def delete_expired_sessions(db: Executor, now: datetime) -> None:
-    """Forget what ran out."""
-    await db.execute(SQL["delete_expired_sessions"], now)
-
-
-def _session(row: asyncpg.Record | None) -> tuple[User, SessionGrant] | None:
-    if row is None:
-        return None
-    return _user(row), SessionGrant(id=row["session_id"], expires_at=row["expires_at"])
+async def list_users(db: Executor, request: PageRequest[str]) -> Page[User]:
+    """A page of all users, by address."""
+    return await list_page(db, "list_users", request, _user)
 
 
 def _user(row: asyncpg.Record) -> User:
@@ -100,4 +90,5 @@ def _user(row: asyncpg.Record) -> User:
         email=row["email"],
         role=InstanceRole(row["role"]),
         created_at=row["created_at"],
+        disabled_at=row["disabled_at"],
     )

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from picloud.domain.user import SESSION_PREFIX
+from picloud.domain.session import SESSION_PREFIX
 from support.manager import EMAIL, LOG_IN, PASSWORD, Client, RunningManager
 
 VIEWER = "{ viewer { user { id email role createdAt } } }"

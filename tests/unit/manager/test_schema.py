@@ -13,10 +13,17 @@ from picloud.manager.schema import export
 ROOT = Path(__file__).resolve().parents[3]
 
 VERBS = (
+    "Accept",
+    "Change",
     "Create",
     "Delete",
     "Deploy",
+    "Disable",
+    "Enable",
+    "Invite",
+    "Reset",
     "Revoke",
+    "RevokeOthers",
     "Set",
     "Unset",
     "Update",

@@ -10,11 +10,12 @@ from strawberry.types.info import Info as StrawberryInfo
 
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.user import Actor, Client
-from picloud.manager.accounts import Accounts
 from picloud.manager.apps import Apps
 from picloud.manager.deploys import Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.identity import Identity
+from picloud.manager.people_reading import PeopleReading
+from picloud.manager.people_services import PeopleServices
 from picloud.manager.reading import Reading
 from picloud.manager.routes import Routes
 from picloud.manager.tails import Hub
@@ -32,7 +33,7 @@ class Services:
 
     pool: Pool
     identity: Identity
-    accounts: Accounts
+    people: PeopleServices
     apps: Apps
     deploys: Deploys
     environment: Environment
@@ -79,6 +80,11 @@ class Context:
         if self.readings is None:
             self.readings = Reading(pool=self.services.pool, actor=self.require_actor())
         return self.readings
+
+    @property
+    def people(self) -> PeopleReading:
+        """What who asks may read about people; raises `Unauthenticated`."""
+        return PeopleReading(pool=self.services.pool, actor=self.require_actor())
 
 
 Info = StrawberryInfo[Context, None]

@@ -15,6 +15,32 @@ class InstanceRole(Enum):
     MEMBER = strawberry.enum_value("member", description="Sees the apps they are a member of.")
 
 
+@strawberry.enum(description="A user's place in an app; each may do what those before it may.")
+class AppRole(Enum):
+    """As `picloud.domain.app.AppRole`."""
+
+    VIEWER = strawberry.enum_value("viewer", description="Sees the app, but not its logs.")
+    OPERATOR = strawberry.enum_value(
+        "operator", description="Invokes scripts and reads logs and env."
+    )
+    EDITOR = strawberry.enum_value(
+        "editor", description="Deploys and deletes scripts, and changes settings and routes."
+    )
+    OWNER = strawberry.enum_value(
+        "owner", description="Changes members, and renames, transfers or deletes the app."
+    )
+
+
+@strawberry.enum(description="How somebody proved who they are.")
+class LogInMethod(Enum):
+    """As `picloud.domain.session.LogInMethod`."""
+
+    PASSWORD = strawberry.enum_value("password", description="By password.")
+    INVITATION = strawberry.enum_value("invitation", description="By accepting an invitation.")
+    RESET = strawberry.enum_value("reset", description="By leave to choose a new password.")
+    OIDC = strawberry.enum_value("oidc", description="By an issuer of OpenID Connect.")
+
+
 @strawberry.enum(description="Why an invocation started.")
 class TriggerKind(Enum):
     """As `picloud.domain.invocation.TriggerKind`."""

@@ -45,6 +45,18 @@ class InvalidCredentialsError(Error):
     """Code `invalid_credentials`."""
 
 
+@strawberry.type(description="Too many attempts to log in; the message names the limit.")
+class TooManyAttemptsError(Error):
+    """Code `too_many_attempts`."""
+
+    retry_after_seconds: int = strawberry.field(description="When to try again.")
+
+
+@strawberry.type(description="Nobody who can log in would be an admin any more.")
+class LastAdminError(Error):
+    """Code `last_admin`."""
+
+
 @strawberry.type(description="There is no such object, or you may not see it.")
 class NotFoundError(Error):
     """Code `not_found`."""
@@ -118,6 +130,24 @@ class _InvalidCredentials(
         return InvalidCredentialsError(code=exception.code, message=exception.message)
 
 
+class _TooManyAttempts(strawberry.ExceptionHandler[failures.TooManyAttempts, TooManyAttemptsError]):
+    def handle(
+        self, exception: failures.TooManyAttempts, *, field: StrawberryField, info: Any
+    ) -> TooManyAttemptsError:
+        return TooManyAttemptsError(
+            code=exception.code,
+            message=exception.message,
+            retry_after_seconds=exception.retry_after,
+        )
+
+
+class _LastAdmin(strawberry.ExceptionHandler[failures.LastAdmin, LastAdminError]):
+    def handle(
+        self, exception: failures.LastAdmin, *, field: StrawberryField, info: Any
+    ) -> LastAdminError:
+        return LastAdminError(code=exception.code, message=exception.message)
+
+
 class _NotFound(strawberry.ExceptionHandler[failures.NotFound, NotFoundError]):
     def handle(
         self, exception: failures.NotFound, *, field: StrawberryField, info: Any
@@ -188,6 +218,8 @@ class _SecretsUnreadable(strawberry.ExceptionHandler[VaultError, SecretsUnreadab
 HANDLERS = (
     _InvalidInput(),
     _InvalidCredentials(),
+    _TooManyAttempts(),
+    _LastAdmin(),
     _NotFound(),
     _NameTaken(),
     _RouteTaken(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -10,11 +9,11 @@ import strawberry
 from picloud.domain import limits
 from picloud.manager.deploys import Upload
 from picloud.manager.graphql import fields
+from picloud.manager.graphql.account_mutation import AccountMutation
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.enums import VersionIsolation
 from picloud.manager.graphql.environment_mutation import EnvironmentMutation
 from picloud.manager.graphql.errors import (
-    InvalidCredentialsError,
     InvalidInputError,
     NameTakenError,
     NodeUnavailableError,
@@ -23,37 +22,10 @@ from picloud.manager.graphql.errors import (
     SourceRejectedError,
 )
 from picloud.manager.graphql.limits import LimitsInput
-from picloud.manager.graphql.people import UserView
+from picloud.manager.graphql.people_mutation import PeopleMutation
 from picloud.manager.graphql.route_mutation import RouteMutation
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
 from picloud.manager.graphql.token_mutation import TokenMutation
-from picloud.manager.session_cookie import clear_cookie, set_cookie
-
-
-@strawberry.input(description="A log-in.")
-class SessionCreateInput:
-    """Who and how."""
-
-    email: str = strawberry.field(description="The e-mail address.")
-    password: str = strawberry.field(description="The password.")
-
-
-@strawberry.type(description="You are logged in.")
-class SessionCreateSuccess:
-    """A session."""
-
-    token: str = strawberry.field(
-        description="Send it as `Authorization: Bearer …`. It is shown this once."
-    )
-    expires_at: datetime = strawberry.field(description="When the session runs out.")
-    user: UserView = strawberry.field(description="Who you are.")
-
-
-@strawberry.type(description="You are logged out.")
-class SessionDeletePayload:
-    """The end of a session."""
-
-    ended_at: datetime = strawberry.field(description="When the session ended.")
 
 
 @strawberry.input(description="A new app.")
@@ -108,10 +80,6 @@ class ScriptDeploySuccess:
     created: bool = strawberry.field(description="Whether the script is new.")
 
 
-SessionCreatePayload = Annotated[
-    SessionCreateSuccess | InvalidCredentialsError,
-    strawberry.union("SessionCreatePayload", description="What came of a log-in."),
-]
 AppCreatePayload = Annotated[
     AppCreateSuccess | NameTakenError | InvalidInputError,
     strawberry.union("AppCreatePayload", description="What came of creating an app."),
@@ -128,34 +96,8 @@ ScriptDeployPayload = Annotated[
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(EnvironmentMutation, RouteMutation, TokenMutation):
+class Mutation(AccountMutation, PeopleMutation, EnvironmentMutation, RouteMutation, TokenMutation):
     """One field for each thing somebody does."""
-
-    @fields.mutation(description="Log in. A browser also gets a cookie.")
-    async def session_create(
-        self,
-        info: Info,
-        input: Annotated[SessionCreateInput, strawberry.argument(description="The log-in.")],
-    ) -> SessionCreatePayload:
-        """Start a session."""
-        context = info.context
-        login = await context.services.accounts.log_in(
-            context.client, email=input.email, password=input.password
-        )
-        set_cookie(context, login.token)
-        return SessionCreateSuccess(
-            token=login.token,
-            expires_at=login.session.expires_at,
-            user=UserView(user=login.user),
-        )
-
-    @fields.mutation(description="Log out: the session's token is worth nothing any more.")
-    async def session_delete(self, info: Info) -> SessionDeletePayload:
-        """End the session."""
-        context = info.context
-        ended_at = await context.services.accounts.log_out(context.require_actor())
-        clear_cookie(context)
-        return SessionDeletePayload(ended_at=ended_at)
 
     @fields.mutation(description="Create an app. You become its owner.")
     async def app_create(

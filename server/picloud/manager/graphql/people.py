@@ -40,6 +40,11 @@ class UserView(Node):
         """The moment."""
         return self.user.created_at
 
+    @fields.field(description="Since when the user may not log in; null: may.")
+    def disabled_at(self) -> datetime | None:
+        """The moment."""
+        return self.user.disabled_at
+
 
 @strawberry.type(name="IsolationLayer", description="One wall between a script and the machine.")
 class IsolationLayerView:

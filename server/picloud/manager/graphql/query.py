@@ -18,11 +18,14 @@ from picloud.manager.graphql.connection import (
     page_request,
 )
 from picloud.manager.graphql.context import Info
+from picloud.manager.graphql.invitations import InvitationView
 from picloud.manager.graphql.nodes import Node, decode_id
 from picloud.manager.graphql.people import ClusterNodeView, UserView
+from picloud.manager.graphql.people_query import PeopleQuery
 from picloud.manager.graphql.records import InvocationView
 from picloud.manager.graphql.routes import RouteView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.sessions import SessionView
 from picloud.manager.graphql.tokens import TokenView
 from picloud.manager.graphql.viewer import Viewer
 
@@ -32,7 +35,7 @@ NodeId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that 
 
 
 @strawberry.type(description="What can be asked. All of it needs a session.")
-class Query:
+class Query(PeopleQuery):
     """The roots."""
 
     @fields.field(description="Who is asking.")
@@ -137,6 +140,12 @@ async def fetch(info: Info, text: str) -> Node | None:
         case ("Token", key):
             token = await reading.token(key)
             return TokenView.of(token) if token else None
+        case ("Session", key):
+            session = await info.context.people.session(key)
+            return SessionView(session=session) if session else None
+        case ("Invitation", key):
+            invitation = await info.context.people.invitation(key)
+            return InvitationView(invitation=invitation) if invitation else None
         case ("ClusterNode", key):
             node = await reading.cluster_node(key)
             return ClusterNodeView(cluster_node=node) if node else None

@@ -10,11 +10,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from picloud.manager.graphql.errors import HANDLERS
 from picloud.manager.graphql.extensions import EXTENSIONS
+from picloud.manager.graphql.invitations import InvitationView
 from picloud.manager.graphql.mutation import Mutation
 from picloud.manager.graphql.people import ClusterNodeView, UserView
 from picloud.manager.graphql.query import Query
 from picloud.manager.graphql.records import InvocationView
 from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.sessions import SessionView
 from picloud.manager.graphql.subscription import Subscription
 from picloud.manager.graphql.tokens import TokenView
 
@@ -34,6 +36,8 @@ def make_schema() -> Schema:
         subscription=Subscription,
         types=[
             UserView,
+            SessionView,
+            InvitationView,
             AppView,
             ScriptView,
             VersionView,

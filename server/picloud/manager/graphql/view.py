@@ -33,7 +33,7 @@ from picloud.errors import PiCloudError
 from picloud.manager.client_address import client_of
 from picloud.manager.graphql.context import Context, Services
 from picloud.manager.graphql.schema import Schema
-from picloud.manager.session_cookie import bearer, token_of
+from picloud.manager.session_cookie import bearer, is_secure, token_of
 
 logger = logging.getLogger(__name__)
 
@@ -103,12 +103,11 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
         """What the resolvers get."""
-        forwarded = request.headers.get("x-forwarded-proto", request.url.scheme)
         return Context(
             services=self._services,
             token=token_of(request),
             client=client_of(request),
-            secure=forwarded in ("https", "wss"),
+            secure=is_secure(request),
             response=response if isinstance(response, Response) else None,
         )
 

@@ -1,10 +1,10 @@
 -- name: find_token
--- A token by its hash with its user, unless it was revoked or has run out.
+-- A token by its hash with its user, unless it was revoked, has run out, or the user is disabled.
 SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.script_id,
        token.minted_by, token.created_at, token.expires_at, token.last_used_at,
        person.email, person.role, person.created_at AS user_created_at
 FROM tokens AS token JOIN users AS person ON person.id = token.user_id
-WHERE token.token_hash = $1 AND token.revoked_at IS NULL
+WHERE token.token_hash = $1 AND token.revoked_at IS NULL AND person.disabled_at IS NULL
   AND (token.expires_at IS NULL OR token.expires_at > $2);
 
 -- name: get_standing_token
@@ -13,7 +13,7 @@ SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.sc
        token.minted_by, token.created_at, token.expires_at, token.last_used_at,
        person.email, person.role, person.created_at AS user_created_at
 FROM tokens AS token JOIN users AS person ON person.id = token.user_id
-WHERE token.id = $1 AND token.revoked_at IS NULL
+WHERE token.id = $1 AND token.revoked_at IS NULL AND person.disabled_at IS NULL
   AND (token.expires_at IS NULL OR token.expires_at > $2);
 
 -- name: note_token_use

@@ -67,7 +67,8 @@ async def ask(world: World, person: Person, target: str, document: str) -> Answe
     """Execute a query or a mutation."""
     values = world.targets[target]
     result = await world.schema.execute(
-        Template(document).substitute(values), context_value=_context(world, person)
+        Template(document).substitute(values, session_id=person.session_id),
+        context_value=_context(world, person),
     )
     return _answer(result, values)
 

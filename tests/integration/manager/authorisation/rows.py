@@ -51,6 +51,7 @@ ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
 ADMIN: Final = Rule("admin", "admin")
 ANYBODY: Final = Rule("anybody", "")
+ADMIN_OBJECT: Final = Rule("admin", "admin", refusal="hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,26 @@ QUERIES: Final[Mapping[str, Call]] = {
     "script": Call(READ, '(app: "$app", name: "$script")'),
     "clusterNodes": Call(SESSION),
     "auditEntries": Call(ADMIN, "(last: 3)"),
+    "users": Call(ADMIN, "(first: 100)"),
+    "invitations": Call(ADMIN, "(first: 100)"),
 }
 
 MUTATIONS: Final[Mapping[str, Call]] = {
     "sessionCreate": Call(ANYBODY, '{email: "$email", password: "$password"}'),
     "sessionDelete": Call(BROWSER),
+    "sessionRevoke": Call(ANY_CHANGE, '{id: "$session_id"}'),
+    "sessionRevokeOthers": Call(ANY_CHANGE),
+    "passwordChange": Call(BROWSER, '{oldPassword: "$password", newPassword: "$password"}'),
+    "passwordReset": Call(ANYBODY, '{secret: "$reset_secret", newPassword: "$password"}'),
+    "passwordResetCreate": Call(ADMIN, '{email: "$somebody"}'),
+    "userInvite": Call(ADMIN, '{email: "new@people.example"}'),
+    "invitationAccept": Call(
+        ANYBODY, '{secret: "$invitation_secret", email: "$invited", password: "$password"}'
+    ),
+    "invitationRevoke": Call(ADMIN, '{id: "$invitation_id"}'),
+    "userRoleSet": Call(ADMIN, '{email: "$somebody", role: ADMIN}'),
+    "userDisable": Call(ADMIN, '{email: "$somebody"}'),
+    "userEnable": Call(ADMIN, '{email: "$disabled"}'),
     "appCreate": Call(ANY_CHANGE, '{name: "fresh"}'),
     "scriptDeploy": Call(CHANGE, '{app: "$app", name: "$script", source: "x = 1"}'),
     "envSet": Call(CHANGE, '{app: "$app", variables: [{name: "NEW", value: "1"}]}'),
@@ -103,7 +119,13 @@ SUBSCRIPTIONS: Final[Mapping[str, Call]] = {
 }
 
 OBJECTS: Final[Mapping[str, Fields]] = {
-    "Viewer": Fields({SESSION: "user", ANY_CHANGE: "tokens"}, at="viewer { % }"),
+    "Viewer": Fields({SESSION: "user", ANY_CHANGE: "tokens sessions"}, at="viewer { % }"),
+    "User": Fields({READ: "id email role createdAt disabledAt"}),
+    "Session": Fields(
+        {ANY_CHANGE: "id current method address agent createdAt usedAt expiresAt"},
+        at="viewer { sessions { edges { node { % } } } }",
+    ),
+    "Invitation": Fields({ADMIN_OBJECT: "id email role app appRole createdBy createdAt expiresAt"}),
     "Token": Fields(
         {OWNER: "id tokenId name scopes user app script createdAt expiresAt lastUsedAt"},
         at='app(name: "$app") { tokens { edges { node { % } } } }',
@@ -115,7 +137,6 @@ OBJECTS: Final[Mapping[str, Fields]] = {
         },
         at='app(name: "$app") { auditEntries { edges { node { % } } } }',
     ),
-    "User": Fields({READ: "id email role createdAt"}),
     "ClusterNode": Fields({SESSION: "id number name startedAt isolation"}),
     "NodeIsolation": Fields(
         {SESSION: "level layers"}, at="clusterNodes { edges { node { isolation { % } } } }"

@@ -32,6 +32,7 @@ from support.manager import (
     fake_node,
     running_manager,
 )
+from support.people import do
 
 OWN, OTHER, DELETED, MISSING = "own", "other", "deleted", "missing"
 TARGETS = (OWN, OTHER, DELETED, MISSING)
@@ -92,6 +93,7 @@ class Person:
     role: str | None = None
     admin: bool = False
     scopes: frozenset[str] | None = None
+    session_id: str = ""  # of a session of theirs
 
     def holds(self, scope: str) -> bool:
         """Whether the credential reaches so far."""
@@ -139,6 +141,8 @@ async def open_world(url: str) -> AsyncIterator[World]:
         async with running_manager(url, Path(directory)) as manager, fake_node(url):
             builder = Builder(manager, await manager.client.log_in())
             targets = await builder.targets()
+            everywhere = await builder.about_people()
+            targets = {name: values | everywhere for name, values in targets.items()}
             people = await builder.people(UUID(targets[OWN]["app_uuid"]))
             await manager.services.pool.execute(_KEEP)
             yield World(manager=manager, schema=make_schema(), people=people, targets=targets)
@@ -176,8 +180,7 @@ class Builder:
         """Who asks."""
         await self._admin.ask(CREATE_APP, name="elsewhere")
         elsewhere = await self._pool.fetchval("SELECT id FROM apps WHERE name = 'elsewhere'")
-        people = [Person(name="anonymous"), Person(name="admin", token=self._admin.token)]
-        people[1] = Person(name="admin", token=self._admin.token, admin=True)
+        people = [Person(name="anonymous"), await self._admin_person()]
         for name in ("non-member", *ROLES, "owner of another app"):
             user = await self._user(f"{name.replace(' ', '-')}@people.example")
             role = name if name in ROLES else None
@@ -185,8 +188,38 @@ class Builder:
                 await self._member(own, user, role)
             elif name == "owner of another app":
                 await self._member(elsewhere, user, "owner")
-            people.append(Person(name=name, token=await self._session(user), role=role))
+            token, session_id = await self._session(user)
+            people.append(Person(name=name, token=token, role=role, session_id=session_id))
+        await self._pool.execute(
+            "UPDATE users SET password_hash = owner.password_hash FROM users AS owner"
+            " WHERE owner.email = $1",
+            EMAIL,
+        )
         return {person.name: person for person in people}
+
+    async def about_people(self) -> dict[str, str]:
+        """Users and invitations that admins look after, with the secrets of links."""
+        await self._user("somebody@people.example")
+        await self._user("disabled@people.example")
+        await do(self._admin, "userDisable", email="disabled@people.example")
+        invited = await do(self._admin, "userInvite", email="invited@people.example")
+        reset = await do(self._admin, "passwordResetCreate", email="somebody@people.example")
+        return {
+            "somebody": "somebody@people.example",
+            "disabled": "disabled@people.example",
+            "invited": "invited@people.example",
+            "invitation_id": invited["invitation"]["id"],
+            "invitation_secret": invited["secret"],
+            "reset_secret": reset["secret"],
+        }
+
+    async def _admin_person(self) -> Person:
+        [edge] = (await self._admin.ask("{ viewer { sessions { edges { node { id } } } } }")).data[
+            "viewer"
+        ]["sessions"]["edges"]
+        return Person(
+            name="admin", token=self._admin.token, admin=True, session_id=edge["node"]["id"]
+        )
 
     async def _target(self, app: str, node: int, word: str) -> dict[str, str]:
         await self._admin.ask(CREATE_APP, name=app)
@@ -274,15 +307,16 @@ class Builder:
         statement = "INSERT INTO members (app_id, user_id, role) VALUES ($1, $2, $3)"
         await self._pool.execute(statement, app, user, role)
 
-    async def _session(self, user: UUID) -> str:
+    async def _session(self, user: UUID) -> tuple[str, str]:
         token = "pcs_" + secrets.token_urlsafe(32)
         now = datetime.now(UTC)
+        key = IDS.new()
         await self._pool.execute(
-            "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at)"
-            " VALUES ($1, $2, $3, $4, $5)",
-            *(IDS.new(), user, secret_hash(token), now, now + timedelta(days=1)),
+            "INSERT INTO sessions (id, user_id, token_hash, method, address, agent, created_at,"
+            " used_at, expires_at) VALUES ($1, $2, $3, 'password', '', '', $4, $4, $5)",
+            *(key, user, secret_hash(token), now, now + timedelta(days=1)),
         )
-        return token
+        return token, encode_id("Session", key)
 
 
 def _shared() -> dict[str, str]:
