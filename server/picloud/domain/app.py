@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from picloud.domain.failures import NotFound, PermissionDenied
-from picloud.domain.user import Actor, InstanceRole, Scope
+from picloud.domain.user import Actor, InstanceRole, Scope, with_implied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,7 @@ _SCOPES: Final[Mapping[Permission, Scope]] = MappingProxyType(
 class InstancePermission(StrEnum):
     """One thing that is about oneself or the instance, not about an app."""
 
+    INSTANCE_READ = auto()  # who one is, which apps and nodes there are
     APP_CREATE = auto()
     ACCOUNT_CHANGE = auto()  # one's own password, sessions and tokens
     USERS_MANAGE = auto()
@@ -150,9 +151,11 @@ def is_admin(actor: Actor) -> bool:
 def may_on_instance(actor: Actor, permission: InstancePermission) -> bool:
     """Whether this actor may do this to themselves or the instance.
 
-    A token must have the scope `admin` and be for every app.
+    To read, a token must have the scope `read`; for the rest `admin`, and be for every app.
     """
     token = actor.token
+    if permission is InstancePermission.INSTANCE_READ:
+        return token is None or Scope.READ in with_implied(token.scopes)
     if token and (Scope.ADMIN not in token.scopes or token.app_id is not None):
         return False
     return permission not in _FOR_ADMINS or is_admin(actor)

@@ -97,6 +97,11 @@ class Reading:
             lambda ids: cluster_nodes.get_cluster_nodes(pool, ids)
         )
 
+    def viewer(self) -> User:
+        """Who asks; raises `PermissionDenied` to tokens that are not for reading."""
+        require_on_instance(self._actor, InstancePermission.INSTANCE_READ)
+        return self._actor.user
+
     # Objects by name
 
     async def app_named(self, name: str) -> App | None:
@@ -168,6 +173,8 @@ class Reading:
 
     async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
         """A node; every user of the instance may know them."""
+        if not may_on_instance(self._actor, InstancePermission.INSTANCE_READ):
+            return None
         return await self._nodes.load(node_id)
 
     async def user(self, user_id: UUID) -> User | None:
@@ -247,12 +254,14 @@ class Reading:
 
     async def list_apps(self, request: PageRequest[str]) -> Page[App]:
         """The apps the actor may see."""
+        require_on_instance(self._actor, InstancePermission.INSTANCE_READ)
         member = None if is_admin(self._actor) else self._actor.user.id
         only = self._actor.token.app_id if self._actor.token else None
         return await apps.list_apps(self._pool, request, member=member, only=only)
 
     async def list_cluster_nodes(self, request: PageRequest[int]) -> Page[ClusterNode]:
         """The nodes."""
+        require_on_instance(self._actor, InstancePermission.INSTANCE_READ)
         return await cluster_nodes.list_cluster_nodes(self._pool, request)
 
     async def list_scripts(self, app: App, request: PageRequest[str]) -> Page[Script]:

@@ -208,7 +208,8 @@ async def test_scopes_narrow_what_the_user_may_do(demo: Client) -> None:
     assert (await deploy(deployer, "demo", "one"))["__typename"] == "ScriptDeploySuccess"
     assert (await deployer.ask(logs)).codes == ["permission_denied"]
     assert (await invoker.ask('{ app(name: "demo") { name } }')).data["app"] is None
-    assert (await invoker.ask(APPS)).data["apps"]["edges"] == []
+    for query in (APPS, VIEWER, "{ clusterNodes { edges { cursor } } }"):
+        assert (await invoker.ask(query)).codes == ["permission_denied"]
     for program in (reader, deployer, invoker):
         created = (await program.ask(CREATE_APP, name="new")).data["appCreate"]
         assert created["code"] == "permission_denied"

@@ -97,13 +97,21 @@ def test_the_token_of_an_admin_is_an_admin_only_with_the_scope() -> None:
 
 
 def test_what_is_about_the_instance_needs_a_session_or_an_unlimited_admin_token() -> None:
-    for permission in InstancePermission:
+    for permission in set(InstancePermission) - {InstancePermission.INSTANCE_READ}:
         assert may_on_instance(an_actor(InstanceRole.ADMIN), permission)
         limited = a_token_actor({Scope.ADMIN}, role=InstanceRole.ADMIN, app_id=APP)
         assert not may_on_instance(limited, permission)
     assert may_on_instance(an_actor(), InstancePermission.ACCOUNT_CHANGE)
     assert not may_on_instance(an_actor(), InstancePermission.USERS_MANAGE)
     assert not may_on_instance(a_token_actor({Scope.DEPLOY}), InstancePermission.ACCOUNT_CHANGE)
+
+
+def test_who_one_is_needs_the_scope_to_read() -> None:
+    for scope in Scope:
+        token = a_token_actor({scope}, app_id=APP)
+        allowed = scope is not Scope.INVOKE
+        assert may_on_instance(token, InstancePermission.INSTANCE_READ) == allowed
+    assert may_on_instance(an_actor(), InstancePermission.INSTANCE_READ)
 
 
 def test_some_things_only_a_person_does() -> None:

@@ -39,6 +39,8 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "invoke": _Entry("invoke", "invoke", "Call a script's address and print the answer."),
     "logs": _Entry("logs", "logs", "Print log records; -f follows them live."),
     "invocations": _Entry("invocations", "invocations", "List the newest runs of a script."),
+    "tokens": _Entry("tokens", "tokens", "Make, list and revoke API tokens, for programs."),
+    "audit": _Entry("audit", "audit", "Print who did what, from where, with what."),
     "completion": _Entry("completion", "completion", "Print the completion script of a shell."),
 }
 

@@ -300,6 +300,77 @@ subscription LogTail($app: String!, $script: String, $level: LogLevel, $after: S
 }}
 """
 
+_TOKEN = """
+id tokenId name scopes app { name } script { name } user { email } createdAt expiresAt lastUsedAt
+"""
+
+TOKENS: Final = f"""
+query Tokens($after: String) {{
+  viewer {{
+    tokens(first: 100, after: $after) {{
+      edges {{ node {{ {_TOKEN} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+APP_TOKENS: Final = f"""
+query AppTokens($app: String!, $after: String) {{
+  app(name: $app) {{
+    tokens(first: 100, after: $after) {{
+      edges {{ node {{ {_TOKEN} }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+TOKEN_CREATE: Final = f"""
+mutation TokenCreate($input: TokenCreateInput!) {{
+  tokenCreate(input: $input) {{
+    __typename
+    ... on TokenCreateSuccess {{ secret token {{ {_TOKEN} }} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+TOKEN_REVOKE: Final = """
+mutation TokenRevoke($id: ID!) {
+  tokenRevoke(input: { id: $id }) {
+    __typename
+    ... on TokenRevokeSuccess { revokedAt }
+    ... on Error { code message }
+  }
+}
+"""
+
+_AUDIT = """
+edges {
+  node {
+    entryId at action actor credential credentialId token { id name } address agent appName target
+    before after
+  }
+}
+pageInfo { hasNextPage endCursor }
+"""
+_AUDIT_ARGUMENTS = "first: $first, last: $last, after: $after, where: $where"
+_AUDIT_VARIABLES = "$first: Int, $last: Int, $after: String, $where: AuditFilter"
+
+AUDIT: Final = f"""
+query Audit({_AUDIT_VARIABLES}) {{
+  auditEntries({_AUDIT_ARGUMENTS}) {{ {_AUDIT} }}
+}}
+"""
+
+APP_AUDIT: Final = f"""
+query AppAudit($app: String!, {_AUDIT_VARIABLES}) {{
+  app(name: $app) {{ auditEntries({_AUDIT_ARGUMENTS}) {{ {_AUDIT} }} }}
+}}
+"""
+
 ALL: Final[dict[str, str]] = {
     name: value
     for name, value in list(globals().items())

@@ -16,6 +16,7 @@ from picloud.domain.page import PageRequest
 from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.connection import KeysetConnection, connect
 from picloud.manager.graphql.context import Info
+from picloud.manager.graphql.tokens import TokenView
 
 
 @strawberry.enum(description="What somebody asked with.")
@@ -107,6 +108,17 @@ class AuditEntryView:
     def credential_id(self) -> str | None:
         """A UUID, as `Token.tokenId`."""
         return str(self.entry.actor.credential_id) if self.entry.actor else None
+
+    @fields.field(
+        description="The token they asked with; null: none, or it is gone, or you may not see it."
+    )
+    async def token(self, info: Info) -> TokenView | None:
+        """The token, as it is now."""
+        actor = self.entry.actor
+        if actor is None or actor.credential is not audit.CredentialKind.TOKEN:
+            return None
+        token = await info.context.reading.token(actor.credential_id)
+        return TokenView.of(token) if token else None
 
     @fields.field(description="The IP address it came from.")
     def address(self) -> str:

@@ -81,7 +81,7 @@ class ScriptDeploySuccess:
 
 
 AppCreatePayload = Annotated[
-    AppCreateSuccess | NameTakenError | InvalidInputError,
+    AppCreateSuccess | NameTakenError | InvalidInputError | PermissionDeniedError,
     strawberry.union("AppCreatePayload", description="What came of creating an app."),
 ]
 ScriptDeployPayload = Annotated[

@@ -41,7 +41,7 @@ class Query(PeopleQuery):
     @fields.field(description="Who is asking.")
     async def viewer(self, info: Info) -> Viewer:
         """The actor."""
-        return Viewer(user=UserView(user=info.context.require_actor().user))
+        return Viewer(user=UserView(user=info.context.reading.viewer()))
 
     @fields.field(description="Any object by its id; null if you may not see it.")
     async def node(self, info: Info, id: NodeId) -> Node | None:

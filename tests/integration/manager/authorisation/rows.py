@@ -132,8 +132,8 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "AuditEntry": Fields(
         {
-            OWNER: "entryId at action actor credential credentialId address agent appName target "
-            "before after"
+            OWNER: "entryId at action actor credential credentialId token address agent appName "
+            "target before after"
         },
         at='app(name: "$app") { auditEntries { edges { node { % } } } }',
     ),
