@@ -45,7 +45,7 @@ class IdMaker:
 
 def made_at(key: UUID) -> datetime:
     """When a UUIDv7 was made, to the millisecond."""
-    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+    return _EPOCH + timedelta(milliseconds=key.int >> 80)
 
 
 def first_id_at(moment: datetime) -> UUID:
