@@ -93,8 +93,8 @@ class Ingress:
             found = await self._find(key, scope, send)
             if found is None:
                 return
-        body, refusal = b"", None
-        if found.guarded:
+        body, refusal, guarded = b"", None, found.guarded
+        if guarded:
             if (allowed := found.target.guard.cors) is not None:
                 send = cors.answering(send, allowed, scope["headers"])
             refusal = await self._gate.enter(found, scope, request)
@@ -107,7 +107,7 @@ class Ingress:
                 refusal = error
             except _CallerLeft:
                 return
-        if found.guarded and refusal is None:
+        if guarded and refusal is None:
             refusal = await self._gate.check_body(found, scope, request, body)
         invocation = self._invocation(scope, receive, request, found, body)
         try:
