@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -158,9 +159,10 @@ def asked_before(route: Route, others: Sequence[Route]) -> list[Overlap]:
         if other.id == route.id or not _methods_meet(route.method, other.method):
             continue
         theirs = parse_pattern(other.pattern)
-        path = pattern.common_path(theirs)
-        if path is not None and _rank(theirs, other) < _rank(pattern, route):
-            found.append((theirs.precedence, Overlap(route=other, path=path)))
+        if _rank(theirs, other) < _rank(pattern, route):
+            path = pattern.common_path(theirs)
+            if path is not None:
+                found.append((theirs.precedence, Overlap(route=other, path=path)))
     return [overlap for _, overlap in sorted(found, key=lambda each: each[0])]
 
 
@@ -180,6 +182,7 @@ def parse_method(text: str) -> str | None:
     return method
 
 
+@lru_cache(maxsize=1024)  # an app's patterns are compared with each other
 def parse_pattern(text: str) -> Pattern:
     """Check a pattern; raises `InvalidInput` naming the part that is wrong."""
     if not text.startswith("/"):

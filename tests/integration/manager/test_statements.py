@@ -102,3 +102,31 @@ async def test_settings_of_many_apps_cost_as_many_statements_as_those_of_one(
         assert [len(app["node"]["secrets"]["edges"]) for app in found] == [2] * len(found)
         counts.append(len(statements))
     assert counts[0] == counts[1] < 15
+
+
+async def test_many_routes_cost_as_many_statements_as_one(
+    owner: Client, node: list[str], statements: list[str]
+) -> None:
+    query = """{ apps(first: 100) { edges { node { rateLimits { requests } routes(first: 100) {
+      edges { node {
+        pattern url script { name } createdBy { email } auth { kind } cors { origins }
+        rateLimits { requests } shadowedBy { path route { pattern script { name } } }
+      } }
+    } } } } }"""
+    counts = []
+    for apps, routes in ((range(1), 1), (range(1, 6), 18)):
+        for number in apps:
+            app = f"app-{number}"
+            await owner.ask(CREATE_APP, name=app)
+            await owner.deploy(app, "hello")
+            for each in range(routes):
+                made = f'app: "{app}", script: "hello", pattern: "/{{a}}/r{each}"'
+                create = f"mutation {{ routeCreate(input: {{{made}}}) {{ __typename }} }}"
+                payload = (await owner.ask(create)).data["routeCreate"]
+                assert payload["__typename"] == "RouteCreateSuccess"
+        statements.clear()
+        found = (await owner.ask(query)).data["apps"]["edges"]
+        total = sum(len(app["node"]["routes"]["edges"]) for app in found)
+        counts.append((total, len(statements)))
+    assert [total for total, _ in counts] == [2, 97]
+    assert counts[0][1] == counts[1][1] < 25
