@@ -172,17 +172,18 @@ class Reading:
         return route if route and await self._may_lead_to(route) else None
 
     async def cluster_node(self, node_id: UUID) -> ClusterNode | None:
-        """A node; every user of the instance may know them."""
-        if not may_on_instance(self._actor, InstancePermission.INSTANCE_READ):
-            return None
+        """A node; every user of the instance may know them. Raises `PermissionDenied`."""
+        require_on_instance(self._actor, InstancePermission.INSTANCE_READ)
         return await self._nodes.load(node_id)
 
     async def user(self, user_id: UUID) -> User | None:
         """A user: oneself, somebody one shares an app with, or for an admin anybody."""
-        mine = user_id == self._actor.user.id or may_on_instance(
-            self._actor, InstancePermission.USERS_MANAGE
-        )
-        if not mine and not await users.colleagues(self._pool, self._actor.user.id, [user_id]):
+        actor = self._actor
+        if not may_on_instance(actor, InstancePermission.INSTANCE_READ):
+            return None
+        mine = user_id == actor.user.id or may_on_instance(actor, InstancePermission.USERS_MANAGE)
+        only = actor.token.app_id if actor.token else None
+        if not mine and not await users.colleagues(self._pool, actor.user.id, [user_id], only=only):
             return None
         return await self._users.load(user_id)
 

@@ -53,9 +53,12 @@ async def get_users(db: Executor, ids: Sequence[UUID]) -> list[User | None]:
     return await get_many(db, "get_users", ids, _user)
 
 
-async def colleagues(db: Executor, user_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these users share an app with this one."""
-    return {row["id"] for row in await db.fetch(SQL["users_share_app"], user_id, list(ids))}
+async def colleagues(
+    db: Executor, user_id: UUID, ids: Sequence[UUID], *, only: UUID | None = None
+) -> set[UUID]:
+    """Which of these users share an app with this one, or the only app that counts."""
+    rows = await db.fetch(SQL["users_share_app"], user_id, list(ids), only)
+    return {row["id"] for row in rows}
 
 
 async def find_user(db: Executor, email: str, *, hold: bool = False) -> User | None:

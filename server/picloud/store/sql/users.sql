@@ -27,7 +27,8 @@ UPDATE users SET password_hash = $2 WHERE id = $1;
 -- Which of these users are members of an app of this user's, or that user.
 SELECT DISTINCT other.user_id AS id
 FROM members AS mine JOIN members AS other USING (app_id)
-WHERE mine.user_id = $1 AND other.user_id = ANY ($2::uuid[]);
+WHERE mine.user_id = $1 AND other.user_id = ANY ($2::uuid[])
+  AND ($3::uuid IS NULL OR mine.app_id = $3);
 
 -- name: find_user
 -- A user by address.
