@@ -10,7 +10,7 @@ from uuid import UUID
 from picloud.domain.app import App, Permission
 from picloud.domain.audit import AuditAction, Details
 from picloud.domain.endpoint import Cors, EndpointAuth, Guard, RateLimit, rate_faults
-from picloud.domain.failures import FieldFault, NotFound, require_valid
+from picloud.domain.failures import FieldFault, NotFound, QuotaExceeded, require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.route import (
     MAX_ROUTES,
@@ -64,7 +64,7 @@ class Routes:
         self._audit = audit
 
     async def create(self, actor: Actor, new: NewRoute) -> Route:
-        """Lead requests to a script; raises `RouteTaken` too."""
+        """Lead requests to a script; raises `RouteTaken` and `QuotaExceeded` too."""
         app = await app_for(self._pool, actor, new.app, Permission.ROUTES_CHANGE)
         method, pattern = _checked(new.method, new.pattern)
         require_valid(new.guard.faults())
@@ -72,8 +72,7 @@ class Routes:
             await _hold(db, app)
             script = await _script(db, app, new.script)
             if await routes.count_routes(db, app.id) >= MAX_ROUTES:
-                said = f"has {MAX_ROUTES} routes already, which is the limit (routes={MAX_ROUTES})"
-                require_valid([FieldFault("app", said)])
+                raise QuotaExceeded(what="routes of an app", limit=MAX_ROUTES)
             route = Route(
                 id=self._ids.new(),
                 app_id=app.id,

@@ -18,6 +18,7 @@ from picloud.manager.graphql.errors import (
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     RouteTakenError,
 )
 from picloud.manager.graphql.nodes import decode_id
@@ -217,7 +218,8 @@ RouteCreatePayload = Annotated[
     | NotFoundError
     | PermissionDeniedError
     | InvalidInputError
-    | RouteTakenError,
+    | RouteTakenError
+    | QuotaExceededError,
     strawberry.union("RouteCreatePayload", description="What came of making a route."),
 ]
 RouteUpdatePayload = Annotated[
