@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from picloud.domain.session import SESSION_LIFETIME
+from picloud.domain.session import SESSION_LIFETIME, SESSION_PREFIX
 
 COOKIE: Final = "picloud_session"
 DEPARTURE_COOKIE: Final = "picloud_departure"
@@ -94,11 +94,12 @@ def is_secure(connection: HTTPConnection) -> bool:
 
 
 def token_of(connection: HTTPConnection) -> str | None:
-    """The session token of a request: the header counts before the cookie."""
+    """The token of a request: a header counts before the cookie, which only holds sessions."""
     header = connection.headers.get("authorization")
     if header is not None:
         return bearer(header)
-    return connection.cookies.get(cookie_name(COOKIE, secure=is_secure(connection)))
+    session = connection.cookies.get(cookie_name(COOKIE, secure=is_secure(connection)), "")
+    return session if session.startswith(SESSION_PREFIX) else None
 
 
 def bearer(header: object) -> str | None:

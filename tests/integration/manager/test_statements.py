@@ -7,6 +7,9 @@ import pytest
 
 from support.manager import CREATE_APP, Client, RunningManager, Writer
 
+from .test_audit import SET_ENV
+from .test_tokens import mint, with_token
+
 # One way to each kind of object: with several, two batches of the same kind may or may not meet.
 NESTED = (
     "name app { name } routes { pattern url } activeVersion { number createdBy { email } }",
@@ -14,6 +17,8 @@ NESTED = (
     "deployments(last: 3) { edges { node { version { number } createdBy { email } } } }",
     "logRecords(last: 3) { liveCursor edges { node { text script { name } } } }",
     "invocations(last: 3) { edges { node { logRecords { edges { node { text } } } } } }",
+    "app { tokens(last: 3) { edges { node { name user { email } script { name } } } } }",
+    "app { auditEntries(last: 3) { edges { node { action token { name } } } } }",
     "invocations(last: 3) { liveCursor edges { node { version { number } } } }",
 )
 
@@ -59,6 +64,10 @@ async def grow(manager: RunningManager, owner: Client, apps: range, scripts: int
             writer = Writer(pool, number * 100 + at + 1, row["app_id"], row["id"])
             [invocation] = await writer.run("/")
             await writer.log("one", "two", invocation=invocation)
+        program = await with_token(owner, "DEPLOY", name=name, app=name)
+        await mint(owner, "READ", name=f"{name}-only", app=name, script="script-0")
+        answer = await program.ask(SET_ENV, app=name, name="A", value="x")
+        assert answer.data["envSet"]["__typename"] == "EnvSetSuccess"
 
 
 async def test_lists_of_1_and_10_and_100_cost_the_same_number_of_statements(

@@ -181,6 +181,11 @@ async def test_a_token_counts_in_no_other_place_than_the_header(owner: Client) -
         params = {"query": VIEWER, name: f"Bearer {secret}"}
         answer = await owner.send("GET", "/graphql", params=params)
         assert answer.status_code == 401
+    for name in ("picloud_session", "__Host-picloud_session"):
+        for proto in ("http", "https"):
+            headers = {"cookie": f"{name}={secret}", "x-forwarded-proto": proto}
+            answer = await owner.send("GET", "/graphql", params={"query": VIEWER}, headers=headers)
+            assert answer.status_code == 401
     for scheme in ("Basic", "Token", ""):
         headers = {"authorization": f"{scheme} {secret}".strip()}
         answer = await owner.send("GET", "/graphql", params={"query": VIEWER}, headers=headers)
