@@ -70,13 +70,13 @@ export class Guest {
     alive(this.#port.retire());
   }
 
-  bind(payload: Uint8Array): void {
-    this.#hand([payload]);
+  bind(pieces: readonly Uint8Array[]): void {
+    this.#hand(pieces);
     alive(this.#port.bind());
   }
 
-  check(stream: number, source: Uint8Array): void {
-    this.#hand([source]);
+  check(stream: number, payload: Uint8Array): void {
+    this.#hand([payload]);
     alive(this.#port.check(stream));
   }
 

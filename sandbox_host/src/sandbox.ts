@@ -39,6 +39,7 @@ export class Sandbox {
   readonly #decoder: Decoder;
   readonly #incoming = new Map<number, Incoming>();
   readonly #inbox: Inbox;
+  #binding: Buffer[] = [];
   /** Only with `isolation: invocation`. */
   #takesTurns = false;
   /** Made when the script is bound, which an ASGI application may take its time for. */
@@ -115,7 +116,7 @@ export class Sandbox {
         this.#takeCancel(stream);
         return;
       case FrameType.Bind:
-        this.#takeBind(payload);
+        this.#takeBind(flags, payload);
         return;
       case FrameType.Check:
         this.#enter(() => {
@@ -137,7 +138,23 @@ export class Sandbox {
     }
   }
 
-  #takeBind(payload: Buffer): void {
+  /** The first frame has the head; the script is bound when the last is there. */
+  #takeBind(flags: number, payload: Buffer): void {
+    if (this.#binding.length === 0) {
+      this.#prepare(payload);
+    }
+    this.#binding.push(Buffer.from(this.#binding.length === 0 ? payload : payload.subarray(4)));
+    if ((flags & END) === 0) {
+      return;
+    }
+    const pieces = this.#binding;
+    this.#binding = [];
+    this.#enter(() => {
+      this.#guest.bind(pieces);
+    });
+  }
+
+  #prepare(payload: Buffer): void {
     const head = JSON.parse(
       payload.toString("utf8", 4, 4 + payload.readUInt32LE(0)),
     ) as { readonly memory_mb?: number; readonly isolation?: string };
@@ -145,9 +162,6 @@ export class Sandbox {
       this.#guest.limitMemory(head.memory_mb * MEGABYTE);
     }
     this.#takesTurns = head.isolation === "invocation";
-    this.#enter(() => {
-      this.#guest.bind(payload);
-    });
   }
 
   #takeInvoke(flags: number, stream: number, buffer: Buffer, start: number, end: number): void {

@@ -190,6 +190,13 @@ class Settings:
     source_bytes: int = field(
         default=MIB, metadata=_about("the largest source of a script", values.size(1, 2 * MIB))
     )
+    bundle_bytes: int = field(
+        default=4 * MIB,
+        metadata=_about("all files of one script together", values.size(1, 32 * MIB)),
+    )
+    bundle_files: int = field(
+        default=500, metadata=_about("files of one script", values.integer(1, 10_000))
+    )
     blank_sandboxes: int = field(
         default=1,
         metadata=_about("sandboxes kept ready for a new script", values.integer(0, 64)),
@@ -311,6 +318,12 @@ class Settings:
             if not getattr(self, f"{name}_listen"):
                 address = f"unix:{self.run_dir / name}.sock"
                 object.__setattr__(self, f"{name}_listen", address)
+
+    @property
+    def max_upload(self) -> int:
+        """Bytes of the largest source as JSON: texts escaped up to three times, files as base64."""
+        files = self.bundle_bytes * 4 // 3 + 1024 * self.bundle_files  # with their paths
+        return max(3 * self.source_bytes, files)
 
     @property
     def ceilings(self) -> Limits:

@@ -118,7 +118,7 @@ class Client:
         answer = await self.ask(LOG_IN, email=email, password=password)
         return Client(self.socket, answer.data["sessionCreate"]["token"])
 
-    async def deploy(self, app: str, name: str, source: str = "x = 1", **more: Any) -> Any:
+    async def deploy(self, app: str, name: str, source: str | None = "x = 1", **more: Any) -> Any:
         """Deploy and return the payload."""
         upload = {"app": app, "name": name, "source": source, **more}
         return (await self.ask(DEPLOY, input=upload)).data["scriptDeploy"]
@@ -195,7 +195,7 @@ async def running_manager(
         app = make_app(
             services=manager.services,
             playground_dir=playground or directory,
-            source_bytes=settings.source_bytes,
+            max_upload=settings.max_upload,
         )
         config = make_config(app, settings.manager_listen, drain_seconds=1, ws="websockets-sansio")
         started = asyncio.Event()

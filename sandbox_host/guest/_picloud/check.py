@@ -15,8 +15,11 @@ NOTHING_TO_CALL = (
 _WSGI_MAKERS = frozenset(("Bottle", "Flask", "get_wsgi_application", "make_wsgi_app"))
 
 
-def check(source: bytes, filename: str = "script.py") -> dict[str, Any]:
-    """The answer to CHECK: entry points and kind, or the first error with its place."""
+def check(source: bytes, filename: str, *, module: bool) -> dict[str, Any]:
+    """The answer to CHECK: entry points and kind, or the first error with its place.
+
+    A module beside the entry only has to compile.
+    """
     try:
         tree = ast.parse(source, filename)
         compile(source, filename, "exec", dont_inherit=True)
@@ -30,6 +33,8 @@ def check(source: bytes, filename: str = "script.py") -> dict[str, Any]:
         )
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return _rejected("source_invalid", f"the source can't be compiled: {error}")
+    if module:
+        return {"ok": True, "entry_points": [], "kind": ""}
     # `from x import *` may bring a handler along.
     bound = ((name, _find(tree.body, name)) for name in ("handler", "app", "*"))
     name, found = next((each for each in bound if each[1] is not None), ("", None))

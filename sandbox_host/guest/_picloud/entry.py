@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import warnings
+from typing import Any
 
 from _picloud import calls, deadline, http_clients, loader, logs, overtime, warm
 from _picloud import renew as renewing
@@ -83,6 +84,11 @@ def _taken() -> bytearray:
     return payload
 
 
+def _split(payload: bytearray) -> tuple[dict[str, Any], memoryview]:
+    size = int.from_bytes(payload[:4], "little")
+    return json.loads(payload[4 : 4 + size]), memoryview(payload)[4 + size :]
+
+
 def put_body(stream: int) -> None:
     """The body of an invocation that came in several frames is there."""
     bodies[stream] = _taken()
@@ -97,7 +103,8 @@ def result(number: int, flags: int, size: int) -> None:
 
 def check(stream: int) -> None:
     """Answer CHECK."""
-    answer = check_source(bytes(_taken()))
+    head, source = _split(_taken())
+    answer = check_source(bytes(source), head["filename"], module=head["module"])
     outbox.frame(CHECKED, END, stream, json.dumps(answer).encode())
 
 
@@ -106,9 +113,8 @@ def bind() -> None:
 
     The answer comes later when an ASGI application takes its time to start.
     """
-    data = bytes(_taken())
-    size = int.from_bytes(data[:4], "little")
-    loader.bind(json.loads(data[4 : 4 + size]), data[4 + size :])
+    head, body = _split(_taken())
+    loader.bind(head, body)
 
 
 def retire() -> None:

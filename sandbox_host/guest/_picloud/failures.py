@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import traceback
 from types import TracebackType
 
 from _picloud.deadline import TimeLimit
+from _picloud.host import HOME
 from _picloud.invocation import Invocation, Limits
 from _picloud.logs import TRACEBACK, finish, record
 from _picloud.outbox import outbox
 
 _OURS = "/_picloud/"
 FRAMES_MAX = 60
+_PLACE = re.compile(rf'^([ |+-]*File "){re.escape(HOME)}/', re.MULTILINE)
 _WHAT = {
     "timeout_ms": "the invocation ran longer than",
     "import_ms": "the import ran longer than",
@@ -82,11 +85,16 @@ def format_traceback(error: BaseException) -> str:
             traceback.clear_frames(error.__traceback__)
         strip(error)
         lines = traceback.format_exception(error, limit=-FRAMES_MAX)
-        return "".join(lines).rstrip("\n")
+        return tidy("".join(lines)).rstrip("\n")
     except TimeLimit:
         raise
     except BaseException as second:
         return f"{_name(error)} (its traceback can't be shown: {_name(second)})"
+
+
+def tidy(text: str) -> str:
+    """A traceback with the names that the script's files have for its author."""
+    return _PLACE.sub(r"\1", text)
 
 
 def strip(error: BaseException | None) -> None:

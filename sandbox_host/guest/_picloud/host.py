@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+HOME = "/home/pyodide"  # where every script begins, and where its files are
+
 
 class Host(Protocol):
     """All take and give numbers; bytes go through buffers in the interpreter's own memory."""

@@ -55,8 +55,11 @@ class _Bound:
     lifespan: Lifespan | None = None
 
 
-def bind(head: dict[str, Any], source: bytes) -> None:
-    """Load the script and answer with BOUND or ERROR, at the latest when its app has started."""
+def bind(head: dict[str, Any], body: memoryview) -> None:
+    """Load the script and answer with BOUND or ERROR, at the latest when its app has started.
+
+    The body is the source of the entry and, after it, the other files that the head lists.
+    """
     Limits.take(head)
     runner.Script.usual = f"{Limits.timeout_ms}\n"
     calls.Limits.body_bytes = head.get("call_bytes") or calls.Limits.body_bytes
@@ -71,7 +74,9 @@ def bind(head: dict[str, Any], source: bytes) -> None:
     runner.enter()
     try:
         deadline.arm(loading.due)
-        copy_context().run(_load, loading, head.get("filename") or "script.py", source, started)
+        source, files = binding.unpack(head.get("files") or [], body)
+        filename = binding.place(head.get("filename") or "script.py", source, files)
+        copy_context().run(_load, loading, filename, source, started)
     except BaseException as error:
         failures.fail(loading, error, "import_failed")
     finally:

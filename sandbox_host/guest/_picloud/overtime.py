@@ -88,7 +88,7 @@ def _log(inv: Invocation, frames: Frames) -> None:
         lines += traceback.StackSummary.extract(iter(frames)).format()
     except Exception as error:
         lines.append(f"  (can't be shown: {error!r})\n")
-    text = f"{''.join(lines)}TimeLimit: {failures.overtime(inv)}"
+    text = f"{failures.tidy(''.join(lines))}TimeLimit: {failures.overtime(inv)}"
     logs.record(background if inv.ended else inv, logging.ERROR, logs.TRACEBACK, text)
 
 

@@ -6,8 +6,9 @@
 export interface Node {
   usedBytes?: number;
   parent: Node | null;
-  mounted: { readonly root: Node } | null;
-  contents?: Record<string, Node> | Uint8Array;
+  /** Not there at all in nodes that were made after the start. */
+  mounted?: { readonly root: Node } | null;
+  contents?: Record<string, Node> | Uint8Array | null;
 }
 
 interface Stream {
@@ -62,8 +63,13 @@ export function keepFiles(files: Files, memory: MemoryFiles): () => void {
   };
 }
 
+/** Bytes may come from another realm than this one, so their class says nothing. */
+function isBytes(contents: Node["contents"]): contents is Uint8Array {
+  return ArrayBuffer.isView(contents);
+}
+
 function isDirectory(node: Node): node is Node & { contents: Record<string, Node> } {
-  return node.contents !== undefined && !(node.contents instanceof Uint8Array);
+  return Boolean(node.contents) && !isBytes(node.contents);
 }
 
 /** Every node below this one with a copy of its fields; a directory's entries are copied too. */
@@ -79,7 +85,7 @@ function collect(node: Node, nodes: Map<Node, Node>): void {
       collect(child, nodes);
     }
   }
-  if (node.mounted !== null) {
+  if (node.mounted) {
     collect(node.mounted.root, nodes);
   }
 }
@@ -91,7 +97,7 @@ function protectContents(memory: MemoryFiles, nodes: ReadonlyMap<Node, Node>): v
     operations.write = (stream, ...rest) => {
       const { node } = stream;
       const { contents } = node;
-      if (contents instanceof Uint8Array && contents === nodes.get(node)?.contents) {
+      if (isBytes(contents) && contents === nodes.get(node)?.contents) {
         node.contents = contents.slice();
       }
       return write(stream, ...rest);

@@ -37,6 +37,9 @@ class AuditAction(StrEnum):
     USER_ENABLE = "user.enable"
     APP_CREATE = "app.create"
     SCRIPT_DEPLOY = "script.deploy"
+    SCRIPT_ROLLBACK = "script.rollback"
+    SCRIPT_PROMOTE = "script.promote"
+    SCRIPT_SPLIT = "script.split"
     ENV_SET = "env.set"
     ENV_UNSET = "env.unset"
     TOKEN_CREATE = "token.create"  # noqa: S105 - an action

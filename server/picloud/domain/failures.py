@@ -120,6 +120,7 @@ class SourceFault:
 
     code: str
     message: str
+    filename: str | None = None
     line: int | None = None
     column: int | None = None
     text: str | None = None

@@ -15,6 +15,7 @@ from typing import Any, Final
 PROTOCOL: Final = 1
 MAX_PAYLOAD: Final = 2 * 1024 * 1024
 INITIAL_WINDOW: Final = 256 * 1024
+BIND_PART: Final = 1024 * 1024  # bytes of sources in one frame; what a script is given is beside it
 HEADER_SIZE: Final = 12
 
 HELLO: Final = 1
@@ -66,10 +67,22 @@ def encode_json(kind: int, flags: int, stream: int, value: Mapping[str, Any]) ->
     return encode(kind, flags, stream, json.dumps(value).encode())
 
 
-def encode_bind(head: Mapping[str, Any], source: bytes) -> bytes:
-    """BIND: what the script may use, and its source."""
-    encoded = json.dumps(head).encode()
-    return encode(BIND, 0, 0, _U32.pack(len(encoded)) + encoded + source)
+def encode_bind(head: Mapping[str, Any], source: bytes, files: Mapping[str, bytes]) -> bytes:
+    """BIND in as many frames as it needs: what the script may use, its entry and other files."""
+    listed = [[path, len(content)] for path, content in files.items()]
+    body = b"".join((source, *files.values()))
+    first: Mapping[str, Any] | None = {**head, "files": listed}
+    parts = []
+    for at in range(0, len(body) or 1, BIND_PART):
+        end = at + BIND_PART >= len(body)
+        parts.append(_encode_part(BIND, 0, first, body[at : at + BIND_PART], end))
+        first = None
+    return b"".join(parts)
+
+
+def encode_check(stream: int, head: Mapping[str, Any], source: bytes) -> bytes:
+    """CHECK: a source and what it is."""
+    return _encode_part(CHECK, stream, head, source, True)
 
 
 def encode_invoke(stream: int, head: bytes, body: bytes = b"", end: bool = True) -> bytes:
@@ -107,7 +120,7 @@ def encode_log(stream: int, level: int, source: int, microseconds: int, text: st
 
 
 def split_head(payload: bytes) -> tuple[bytes, bytes]:
-    """Head and body of an INVOKE, a RESPONSE, a BIND, a CALL or a RESULT."""
+    """Head and body of an INVOKE, a RESPONSE, a BIND, a CHECK, a CALL or a RESULT."""
     if len(payload) < 4:
         raise ProtocolError("a payload is too short for a head")
     body_at = 4 + int.from_bytes(payload[:4], "little")

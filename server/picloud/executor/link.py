@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 from picloud.executor import frames
@@ -32,6 +33,7 @@ FRAMES_A_TURN: Final = 32  # taken before other sandboxes and callers have their
 FRAMES_HELD: Final = 1024  # read and not taken yet, above which we stop reading
 FRAME_SECONDS: Final = 5.0  # a frame begun by a sandbox that runs nothing must be whole by then
 CONGESTED_BYTES: Final = 1024 * 1024  # unsent, above which a sandbox gets no further invocation
+NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 _SOCKET_BUFFER: Final = 1024 * 1024
 
 
@@ -108,9 +110,15 @@ class Link(PausableProtocol):
         self.hello = hello
         return hello
 
-    async def bind(self, head: Mapping[str, object], source: bytes, seconds: float) -> Bound:
+    async def bind(
+        self,
+        head: Mapping[str, object],
+        source: bytes,
+        seconds: float,
+        files: Mapping[str, bytes] = NO_FILES,
+    ) -> Bound:
         """Make the sandbox belong to a version. Raises InvocationFailed when its import fails."""
-        frame = frames.encode_bind(head, source)
+        frame = frames.encode_bind(head, source, files)
         kind, payload = await self._ask(frame, stream=0, seconds=seconds)
         if kind == frames.ERROR:
             raise decode_failure(payload)
@@ -118,11 +126,17 @@ class Link(PausableProtocol):
             raise LinkError("BIND was not answered by BOUND")
         return decode(payload, Bound)
 
-    async def check(self, source: bytes, seconds: float) -> Checked:
-        """Have a source compiled and looked through, without running it."""
+    async def check(
+        self, source: bytes, seconds: float, *, filename: str = "script.py", module: bool = False
+    ) -> Checked:
+        """Have a source compiled and looked through, without running it.
+
+        Of a module beside the entry nothing is asked but that it compiles.
+        """
         stream = self._next_stream
         self._next_stream = stream + 1
-        frame = frames.encode(frames.CHECK, frames.END, stream, source)
+        head = {"filename": filename, "module": module}
+        frame = frames.encode_check(stream, head, source)
         kind, payload = await self._ask(frame, stream=stream, seconds=seconds)
         if kind != frames.CHECKED:
             raise LinkError("CHECK was not answered by CHECKED")

@@ -34,7 +34,7 @@ async def run(settings: Settings, dsn: str) -> None:
         app = make_app(
             services=manager.services,
             playground_dir=assets.playground(),
-            source_bytes=settings.source_bytes,
+            max_upload=settings.max_upload,
         )
         config = make_config(
             app,

@@ -40,10 +40,9 @@ class GraphQLOrPlayground:
         await app(scope, receive, send)
 
 
-def make_app(*, services: Services, playground_dir: Path, source_bytes: int) -> Starlette:
-    """Put the application together."""
-    # JSON may write a byte of a source as up to three, and there is a query around it.
-    max_body = 3 * source_bytes + 131_072
+def make_app(*, services: Services, playground_dir: Path, max_upload: int) -> Starlette:
+    """Put the application together; an upload has at most so many bytes as JSON."""
+    max_body = max_upload + 131_072  # there is a query around it
     endpoint = GraphQLEndpoint(schema=make_schema(), services=services, max_body=max_body)
     graphql = GraphQLOrPlayground(endpoint, playground_dir)
     assets = playground.Assets(directory=playground_dir / "assets", check_dir=False)

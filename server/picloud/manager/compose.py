@@ -10,10 +10,13 @@ from functools import partial
 
 from picloud.config import Settings
 from picloud.domain.ids import IdMaker
+from picloud.domain.source import SourceLimits
 from picloud.manager.accounts import Accounts, OwnerCreated
+from picloud.manager.activation import Activation
 from picloud.manager.apps import Apps
 from picloud.manager.audit import Audit
 from picloud.manager.clock import utc_now
+from picloud.manager.deployments import Deployments
 from picloud.manager.deploys import DeployLimits, Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
@@ -64,8 +67,13 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             settings, pool=pool, audit=audit, ids=ids, passwords=passwords, urls=urls
         )
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
+        activation = Activation(ids=ids, clock=utc_now)
         limits = DeployLimits(
-            source_bytes=settings.source_bytes,
+            source=SourceLimits(
+                source_bytes=settings.source_bytes,
+                bundle_bytes=settings.bundle_bytes,
+                bundle_files=settings.bundle_files,
+            ),
             default=settings.default_limits,
             ceilings=settings.ceilings,
         )
@@ -80,8 +88,15 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             people=people,
             apps=Apps(pool=pool, audit=audit, ids=ids, clock=utc_now),
             deploys=Deploys(
-                pool=pool, checks=checks, audit=audit, ids=ids, clock=utc_now, limits=limits
+                pool=pool,
+                checks=checks,
+                activation=activation,
+                audit=audit,
+                ids=ids,
+                clock=utc_now,
+                limits=limits,
             ),
+            deployments=Deployments(pool=pool, activation=activation, audit=audit),
             environment=environment,
             routes=routes,
             tokens=Tokens(pool=pool, audit=audit, ids=ids, clock=utc_now),

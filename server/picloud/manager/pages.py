@@ -11,10 +11,21 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from picloud.domain.audit import AuditFilter
+from picloud.domain.deployment import Deployment
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, Page, PageRequest
-from picloud.store import audit, env_variables, records, routes, scripts, secrets, tokens
+from picloud.store import (
+    audit,
+    deployments,
+    env_variables,
+    records,
+    routes,
+    scripts,
+    secrets,
+    tokens,
+    versions,
+)
 from picloud.store.database import Executor, Pool, PoolConnection
 from picloud.store.records import Feed
 
@@ -43,6 +54,7 @@ class LivePage(Generic[T]):
 
 InvocationPage = LivePage[Invocation]
 LogPage = LivePage[LogRecord]
+DeploymentPage = LivePage[Deployment]
 _ReadPages = Callable[[Executor, Sequence[UUID], ListQuery], Awaitable[Sequence[Page[T]]]]
 
 
@@ -57,14 +69,12 @@ class PageReader:
             )
         )
         self.versions = DataLoader(
-            self._batch(lambda db, ids, query: scripts.list_versions(db, ids, query.request))
-        )
-        self.deployments = DataLoader(
-            self._batch(lambda db, ids, query: scripts.list_deployments(db, ids, query.request))
+            self._batch(lambda db, ids, query: versions.list_versions(db, ids, query.request))
         )
         self.routes = DataLoader(
             self._batch(lambda db, ids, query: routes.list_routes(db, ids, query.request))
         )
+        self.deployments = DataLoader(self._live(deployments.DEPLOYMENTS, _deployments))
         self.env_variables = DataLoader(
             self._batch(lambda db, ids, query: env_variables.list_variables(db, ids, query.request))
         )
@@ -158,3 +168,9 @@ async def _invocation_logs(
     db: Executor, parents: Sequence[UUID], query: ListQuery
 ) -> Sequence[Page[LogRecord]]:
     return await records.list_invocation_logs(db, parents, query.request, level=query.level)
+
+
+async def _deployments(
+    db: Executor, parents: Sequence[UUID], query: ListQuery
+) -> Sequence[Page[Deployment]]:
+    return await deployments.list_deployments(db, parents, query.request)

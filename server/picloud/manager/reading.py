@@ -6,11 +6,14 @@ however many there are. What the actor may not see does not exist.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
+from picloud.domain import comparison
 from picloud.domain.app import (
     App,
     AppRole,
@@ -25,6 +28,8 @@ from picloud.domain.app import (
 )
 from picloud.domain.audit import AuditEntry, AuditFilter
 from picloud.domain.cluster_node import ClusterNode
+from picloud.domain.comparison import Comparison
+from picloud.domain.deployment import Deployment
 from picloud.domain.endpoint import RateLimit
 from picloud.domain.environment import EnvVariable, Secret
 from picloud.domain.failures import NotFound
@@ -32,24 +37,31 @@ from picloud.domain.invocation import Invocation
 from picloud.domain.names import script_name_faults
 from picloud.domain.page import Page, PageRequest
 from picloud.domain.route import Overlap, Route, asked_before
-from picloud.domain.script import Deployment, Script, Version
+from picloud.domain.script import Script, Version
+from picloud.domain.source import Source
 from picloud.domain.token import Token
 from picloud.domain.user import Actor, User
-from picloud.manager.pages import InvocationPage, ListQuery, LogPage, PageReader
+from picloud.manager.pages import DeploymentPage, InvocationPage, ListQuery, LogPage, PageReader
 from picloud.store import (
     app_settings,
     apps,
     audit,
     cluster_nodes,
+    deployments,
     records,
     routes,
     scripts,
     tokens,
     users,
+    versions,
 )
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool
+from picloud.store.deployments import VersionCount
 from picloud.store.records import LogKey
+from picloud.store.versions import FileName
+
+COUNTED: Final = 10_000  # of a script's newest invocations, where they are counted by version
 
 
 class Reading:
@@ -65,13 +77,20 @@ class Reading:
             lambda ids: scripts.get_scripts(pool, ids)
         )
         self._versions: DataLoader[UUID, Version | None] = DataLoader(
-            lambda ids: scripts.get_versions(pool, ids)
+            lambda ids: versions.get_versions(pool, ids)
         )
-        self._sources: DataLoader[UUID, str | None] = DataLoader(
-            lambda ids: scripts.get_sources(pool, ids)
+        self._entries: DataLoader[UUID, str | None] = DataLoader(
+            lambda ids: versions.get_entries(pool, ids)
+        )
+        self._file_names = DataLoader(lambda ids: versions.get_file_names(pool, ids))
+        self._sources: DataLoader[UUID, Source | None] = DataLoader(
+            lambda ids: versions.get_sources(pool, ids)
+        )
+        self._counts = DataLoader(
+            lambda ids: deployments.count_by_version(pool, ids, newest=COUNTED)
         )
         self._deployments: DataLoader[UUID, Deployment | None] = DataLoader(
-            lambda ids: scripts.get_deployments(pool, ids)
+            lambda ids: deployments.get_deployments(pool, ids)
         )
         self._egress: DataLoader[UUID, Egress | None] = DataLoader(
             lambda ids: app_settings.get_egress(pool, ids)
@@ -118,18 +137,18 @@ class Reading:
         script = await scripts.find_script(self._pool, app_id=app.id, name=name)
         return script if script and await self._may(app.id, script_id=script.id) else None
 
-    async def tail(self, *, app: str, script: str | None) -> tuple[App, Script | None]:
+    async def tail(
+        self, *, app: str, script: str | None, permission: Permission = Permission.LOGS_READ
+    ) -> tuple[App, Script | None]:
         """What a subscription follows; raises `NotFound`, `PermissionDenied`."""
         followed = await self.app_named(app)
         if followed is None:
             raise NotFound(kind="app", name=app)
         if script is None:
-            await self._require(followed.id, Permission.LOGS_READ)
+            await self._require(followed.id, permission)
             return followed, None
         found = await self.script_named(followed, script)
-        await self._require(
-            followed.id, Permission.LOGS_READ, script_id=found.id if found else None
-        )
+        await self._require(followed.id, permission, script_id=found.id if found else None)
         if found is None:
             raise NotFound(kind="script", name=f"{app}/{script}")
         return followed, found
@@ -212,13 +231,50 @@ class Reading:
         deployment = await self._deployments.load(script.active_deployment_id)
         return await self._versions.load(deployment.version_id) if deployment else None
 
+    async def active_deployment(self, script: Script) -> Deployment | None:
+        """What serves a script, and since when."""
+        if script.active_deployment_id is None or not await self._may_script(script):
+            return None
+        return await self._deployments.load(script.active_deployment_id)
+
+    async def version_counts(self, script: Script) -> list[tuple[Version, VersionCount]]:
+        """How the newest invocations of a script fell on its versions, by number."""
+        await self._require_of(script, Permission.LOGS_READ)
+        counts = await self._counts.load(script.id)
+        found = await self._versions.load_many([count.version_id for count in counts])
+        pairs = [(version, count) for version, count in zip(found, counts, strict=True) if version]
+        return sorted(pairs, key=lambda pair: pair[0].number)
+
     async def source(self, version: Version) -> str:
-        """A version's source; raises `PermissionDenied`."""
-        script = await self.script(version.script_id)
-        if script is None:
-            raise NotFound(kind="version")
-        await self._require(script.app_id, Permission.LOGS_READ, script_id=script.id)
-        return await self._sources.load(version.id) or ""
+        """The text of a version's entry; raises `PermissionDenied`."""
+        await self._require_source(version)
+        return await self._entries.load(version.id) or ""
+
+    async def file_names(self, version: Version) -> list[FileName]:
+        """All files of a version, by path."""
+        return (
+            await self._file_names.load(version.id) if await self.script(version.script_id) else []
+        )
+
+    async def file(self, version: Version, path: str) -> bytes:
+        """What is in a file of a version; raises `PermissionDenied`."""
+        await self._require_source(version)
+        source = await self._sources.load(version.id)
+        return dict(source.all_files())[path] if source else b""
+
+    async def compare(self, script: Script, before: int, after: int) -> Comparison | None:
+        """How two versions differ; None if one of them is not there, raises `PermissionDenied`."""
+        await self._require_of(script, Permission.LOGS_READ)
+        wanted = [number for number in (before, after) if 0 < number < 2**31]
+        found = await versions.numbered_versions(self._pool, script.id, wanted)
+        if before not in found or after not in found:
+            return None
+        pair = found[before], found[after]
+        sources = await self._sources.load_many([version.id for version in pair])
+        if sources[0] is None or sources[1] is None:
+            return None
+        sides = (pair[0], sources[0]), (pair[1], sources[1])
+        return await asyncio.to_thread(comparison.compare, *sides)
 
     async def routes(self, script: Script) -> list[Route]:
         """The routes that lead to a script."""
@@ -277,11 +333,11 @@ class Reading:
         return await self._pages.versions.load(ListQuery(script.id, request))
 
     async def list_deployments(
-        self, script: Script, request: PageRequest[UUID]
-    ) -> Page[Deployment]:
-        """The deployments of a script."""
+        self, script: Script, request: PageRequest[UUID], *, live: bool
+    ) -> DeploymentPage:
+        """The deployments of a script; `live` asks where a tail goes on."""
         await self._require(script.app_id, Permission.APP_READ, script_id=script.id)
-        return await self._pages.deployments.load(ListQuery(script.id, request))
+        return await self._pages.deployments.load(ListQuery(script.id, request, live=live))
 
     async def list_routes(self, app: App, request: PageRequest[UUID]) -> Page[Route]:
         """The routes of an app."""
@@ -375,6 +431,12 @@ class Reading:
             await self._require(owner.id, permission)
         else:
             await self._require(owner.app_id, permission, script_id=owner.id)
+
+    async def _require_source(self, version: Version) -> None:
+        script = await self.script(version.script_id)
+        if script is None:
+            raise NotFound(kind="version")
+        await self._require_of(script, Permission.LOGS_READ)
 
     async def _load_roles(self, app_ids: list[UUID]) -> Sequence[AppRole | None]:
         return await apps.get_roles(self._pool, self._actor.user.id, app_ids)

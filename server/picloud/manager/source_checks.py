@@ -10,6 +10,7 @@ from typing import Any, Final
 from picloud.domain.failures import NodeUnavailable, SourceFault, SourceRejected
 from picloud.domain.ids import IdMaker
 from picloud.domain.script import SourceInfo
+from picloud.domain.source import Source
 from picloud.manager.clock import Clock
 from picloud.store import checks
 from picloud.store.database import Pool, PoolConnection
@@ -29,11 +30,11 @@ class SourceChecks:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def check(self, *, source: str, filename: str) -> SourceInfo:
+    async def check(self, source: Source) -> SourceInfo:
         """What the source offers; raises `SourceRejected`, `NodeUnavailable`."""
         try:
             async with asyncio.timeout(self._timeout), self._slots, self._pool.acquire() as db:
-                result = await self._ask(db, source=source, filename=filename)
+                result = await self._ask(db, source)
         except TimeoutError as exc:
             raise NodeUnavailable from exc
         return read_result(result)
@@ -42,7 +43,7 @@ class SourceChecks:
         """Delete the checks of managers that died."""
         await checks.delete_older(self._pool, self._clock() - ABANDONED_AFTER)
 
-    async def _ask(self, db: PoolConnection, *, source: str, filename: str) -> dict[str, Any]:
+    async def _ask(self, db: PoolConnection, source: Source) -> dict[str, Any]:
         check_id = self._ids.new()
         done = asyncio.Event()
 
@@ -52,9 +53,7 @@ class SourceChecks:
 
         await db.add_listener(checks.CHECKED, heard)
         try:
-            await checks.add_check(
-                db, id=check_id, source=source, filename=filename, created_at=self._clock()
-            )
+            await checks.add_check(db, id=check_id, source=source, created_at=self._clock())
             while (result := await checks.read_result(db, check_id)) is None:
                 done.clear()
                 await done.wait()
@@ -82,11 +81,16 @@ def read_result(result: Mapping[str, Any]) -> SourceInfo:
         SourceFault(
             code=str(error.get("code", "source_invalid")),
             message=str(error.get("message", "The source cannot be deployed.")),
+            filename=_text(error.get("filename")),
             line=_positive(error.get("line")),
             column=_positive(error.get("column")),
-            text=None if error.get("text") is None else str(error["text"]),
+            text=_text(error.get("text")),
         )
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _positive(value: object) -> int | None:

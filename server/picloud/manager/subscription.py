@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from picloud.domain.app import Permission
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.page import LivePosition
 from picloud.domain.user import Actor
@@ -52,6 +53,7 @@ class Wanted(Generic[P]):
     script_id: UUID | None  # None: the whole app's
     matches: Callable[[P], bool]
     actor: Actor
+    permission: Permission = Permission.LOGS_READ
 
 
 class Subscription(Generic[P]):

@@ -1,8 +1,9 @@
 """The hub of live tails: one LISTEN connection for all subscribers of this manager.
 
 It is opened for the first subscriber and closed after the last. A NOTIFY names a node with new
-records; they are read once and handed to all. Polling is not the truth here, the position is: after
-every (re)connect, and every few seconds while somebody listens, the hub looks what it has missed.
+records (0: there are deployments); they are read once and handed to all. Polling is not the truth
+here, the position is: after every (re)connect, and every few seconds while somebody listens, the
+hub looks what it has missed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Generic
 
-from picloud.domain.app import Permission, require
+from picloud.domain.app import require
+from picloud.domain.deployment import Deployment
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
@@ -23,7 +25,7 @@ from picloud.errors import Expected
 from picloud.manager.clock import Clock
 from picloud.manager.identity import look_again
 from picloud.manager.subscription import P, Subscription, Wanted
-from picloud.store import access, apps, records
+from picloud.store import access, apps, deployments, records
 from picloud.store.database import DATABASE_LOST, Connection, Pool
 from picloud.store.records import Feed
 
@@ -70,7 +72,7 @@ class Stream(Generic[P]):
 
 
 class Hub:
-    """Fans the two feeds out. `run` is its loop, for the life of the manager."""
+    """Fans the feeds out. `run` is its loop, for the life of the manager."""
 
     def __init__(
         self, *, pool: Pool, connect: Callable[[], Awaitable[Connection]], clock: Clock
@@ -80,6 +82,7 @@ class Hub:
         self._clock = clock
         self._logs = Stream(records.LOG_RECORDS)
         self._invocations = Stream(records.INVOCATIONS)
+        self._deployments = Stream(deployments.DEPLOYMENTS)
         self._wanted = asyncio.Event()
         self._wake = asyncio.Event()
         self._dirty: set[int] = set()
@@ -97,6 +100,12 @@ class Hub:
     ) -> contextlib.AbstractAsyncContextManager[Subscription[Invocation]]:
         """Follow finished invocations after a position, or from now on."""
         return self._subscribe(self._invocations, wanted, after)
+
+    def deployments(
+        self, wanted: Wanted[Deployment], *, after: LivePosition | None
+    ) -> contextlib.AbstractAsyncContextManager[Subscription[Deployment]]:
+        """Follow deployments after a position, or from now on."""
+        return self._subscribe(self._deployments, wanted, after)
 
     async def run(self) -> None:
         """Listen while there are subscribers; reconnect with back-off."""
@@ -201,7 +210,7 @@ class Hub:
             require(
                 actor,
                 role,
-                Permission.LOGS_READ,
+                wanted.permission,
                 app_id=wanted.app_id,
                 script_id=wanted.script_id,
             )
@@ -225,7 +234,7 @@ class Hub:
         return any(stream.subscribers for stream in self._streams())
 
     def _streams(self) -> tuple[Stream[Any], ...]:
-        return (self._logs, self._invocations)
+        return (self._logs, self._invocations, self._deployments)
 
 
 def _depends_on(wanted: Wanted[Any]) -> frozenset[str]:

@@ -19,6 +19,10 @@ class Urls:
         """Where a route of an app answers."""
         return f"{self.app(app)}{pattern}"
 
+    def preview(self, app: str, script: str, number: int, pattern: str) -> str:
+        """Where one version of a script answers, and a route of it there."""
+        return f"{self.app(app)}/.picloud/preview/{script}/{number}{pattern}"
+
     def invitation(self, secret: str) -> str:
         """The link of an invitation. What follows `#` is not sent, so no log of ours has it."""
         return f"{self.base}/join#{secret}"

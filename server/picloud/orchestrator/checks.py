@@ -43,7 +43,7 @@ class SourceChecker:
     """
 
     def __init__(
-        self, *, pool: SandboxPool, database: Pool, keep: Callable[[str, Sandbox], None]
+        self, *, pool: SandboxPool, database: Pool, keep: Callable[[bytes, Sandbox], None]
     ) -> None:
         self._pool = pool
         self._keep = keep
@@ -62,7 +62,7 @@ class SourceChecker:
     async def _run(self, check_id: UUID) -> None:
         claimed = await store.claim_check(self._database, check_id)
         if claimed is not None:
-            result = await self._check(claimed.source)
+            result = await self._check(claimed)
             await store.finish_check(self._database, check_id, result)
 
     async def run_pending(self) -> None:
@@ -75,22 +75,35 @@ class SourceChecker:
         for check_id in pending:
             await self.run(check_id)
 
-    async def _check(self, source: str) -> dict[str, Any]:
+    async def _check(self, claimed: store.ClaimedCheck) -> dict[str, Any]:
         sandbox = await self._pool.acquire_blank(lambda _: None)
         try:
-            checked = await sandbox.link.check(source.encode(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                filename, checked = await self._look(sandbox, claimed)
             runtime = sandbox.link.hello.runtime if sandbox.link.hello else ""
         except (LinkError, TimeoutError):
             logger.info("a source check broke its sandbox")
             self._pool.retire(sandbox)
             return _TOO_HARD
         if checked.ok:
-            self._keep(source, sandbox)
+            self._keep(claimed.digest, sandbox)
         else:
             self._pool.retire(sandbox)
-        return _as_json(checked, runtime)
+        return _as_json(checked, filename, runtime)
+
+    async def _look(self, sandbox: Sandbox, claimed: store.ClaimedCheck) -> tuple[str, Checked]:
+        """What is found in the first file with a fault, else in the entry."""
+        link = sandbox.link
+        for path, text in claimed.modules.items():
+            checked = await link.check(text.encode(), CHECK_SECONDS, filename=path, module=True)
+            if not checked.ok:
+                return path, checked
+        filename = claimed.filename
+        return filename, await link.check(claimed.source.encode(), CHECK_SECONDS, filename=filename)
 
 
-def _as_json(checked: Checked, runtime: str) -> dict[str, Any]:
+def _as_json(checked: Checked, filename: str, runtime: str) -> dict[str, Any]:
     result: dict[str, Any] = msgspec.to_builtins(checked)
+    if not checked.ok:
+        result["error"]["filename"] = filename
     return {**result, "runtime": runtime}

@@ -14,6 +14,7 @@ from uuid import UUID
 from picloud.domain.invocation import Outcome
 from picloud.domain.limits import Isolation
 from picloud.domain.redaction import Redactor
+from picloud.domain.source import Source
 from picloud.executor.messages import InvocationFailed, LinkError
 from picloud.executor.sandbox import SandboxState
 from picloud.executor.usage import memory_bytes
@@ -75,7 +76,7 @@ class Dispatcher:
             retire=self._retire,
         )
         self._lanes: dict[UUID, Lane] = {}
-        self._kept: dict[str, Sandbox] = {}
+        self._kept: dict[bytes, Sandbox] = {}  # by the digest of the source they read
 
     def submit(self, invocation: Invocation) -> None:
         """Start an invocation or queue it. Raises Refused, InvocationFailed."""
@@ -128,7 +129,7 @@ class Dispatcher:
             return box
         raise AssertionError  # the last try returns or raises
 
-    async def _import(self, box: Box, source: str, app: AppSettings) -> None:
+    async def _import(self, box: Box, source: Source, app: AppSettings) -> None:
         """Bind a sandbox. Raises InvocationFailed, and LinkError when it ended."""
         target, sandbox = box.lane.target, box.sandbox
         import_ms = self._import_ms(target)
@@ -140,7 +141,7 @@ class Dispatcher:
         try:
             await self._services.open(box, target.app_id, app.egress)
             bound = await sandbox.link.bind(
-                self._bind_head(target, app), source.encode(), import_ms / 1000
+                self._bind_head(target, app), source.text.encode(), import_ms / 1000, source.files
             )
         except TimeoutError:
             self._pool.retire(sandbox)
@@ -185,9 +186,9 @@ class Dispatcher:
             "secrets": app.secrets_of(target.script_id),
         }
 
-    async def _blank_for(self, lane: Lane, source: str) -> Sandbox:
+    async def _blank_for(self, lane: Lane, source: Source) -> Sandbox:
         """The sandbox that checked this very source, else a blank one."""
-        kept = self._kept.pop(source, None)
+        kept = self._kept.pop(source.digest, None)
         if kept is not None and kept.state is SandboxState.BLANK and not kept.link.lost:
             kept.on_death = self._died
             return kept
@@ -202,17 +203,17 @@ class Dispatcher:
 
     # -- sandboxes that read a source --------------------------------------------------------
 
-    def keep(self, source: str, sandbox: Sandbox) -> None:
+    def keep(self, digest: bytes, sandbox: Sandbox) -> None:
         """Hold a sandbox that has read a source for the version that is about to be deployed."""
-        earlier = self._kept.pop(source, None)
-        self._kept[source] = sandbox
+        earlier = self._kept.pop(digest, None)
+        self._kept[digest] = sandbox
         if earlier is not None:
             self._retire(earlier)
-        self.loop.call_later(KEEP_SECONDS, self._let_go, source, sandbox)
+        self.loop.call_later(KEEP_SECONDS, self._let_go, digest, sandbox)
 
-    def _let_go(self, source: str, sandbox: Sandbox) -> None:
-        if self._kept.get(source) is sandbox:
-            del self._kept[source]
+    def _let_go(self, digest: bytes, sandbox: Sandbox) -> None:
+        if self._kept.get(digest) is sandbox:
+            del self._kept[digest]
             self._retire(sandbox)
 
     # -- endings -----------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from asyncpg.pgproto.pgproto import UUID  # several times quicker to make than t
 
 from picloud.domain.ids import IdMaker
 from picloud.domain.invocation import Outcome
+from picloud.errors import Expected
 from picloud.executor.messages import InvocationFailed
-from picloud.orchestrator import answers, cors
+from picloud.orchestrator import answers, cors, previews
 from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.heads import RequestHead, client_address
 from picloud.orchestrator.invocation import Invocation
@@ -33,12 +34,14 @@ from picloud.orchestrator.refusals import (
     Refused,
     TooManyResponses,
 )
-from picloud.orchestrator.routing import AppRoutes, Found
+from picloud.orchestrator.routing import AppRoutes, Found, Split
 from picloud.telemetry.records import version_ids
 
 if TYPE_CHECKING:
     from picloud.orchestrator.dispatch import Dispatcher
     from picloud.orchestrator.gate import Gate
+    from picloud.orchestrator.previews import Previews
+    from picloud.store.routing import RouteRow
     from picloud.telemetry.writer import RecordWriter
 
 Scope = MutableMapping[str, Any]
@@ -66,6 +69,7 @@ class Ingress:
         dispatcher: Dispatcher,
         writer: RecordWriter,
         gate: Gate,
+        previews: Previews,
         *,
         base_domain: str,
         is_ready: Callable[[], bool],
@@ -74,6 +78,7 @@ class Ingress:
         self._dispatcher = dispatcher
         self._writer = writer
         self._gate = gate
+        self._previews = previews
         self._host_suffix = b"." + base_domain.encode()
         self._is_ready = is_ready
         self._ready_text = b"ready, with weak isolation\n" if is_weak else b"ready\n"
@@ -90,9 +95,11 @@ class Ingress:
         key = (scope["method"], scope["raw_path"], request.host)
         found = self._dispatcher.table.remembered(key)
         if found is None:
-            found = await self._find(key, scope, send)
+            found = await self._find(key, scope, request, send)
             if found is None:
                 return
+        if found.split is not None:
+            found = found.split.pick()
         body, refusal, guarded = b"", None, found.guarded
         if guarded:
             if (allowed := found.target.guard.cors) is not None:
@@ -120,18 +127,22 @@ class Ingress:
         except Refused as error:
             await self._send_refused(send, invocation, error)
         else:
-            await self._send_answer(send, invocation, payload, own_host=not found.mount)
+            await self._send_answer(send, invocation, payload, own_host=found.own_host)
         finally:
             if not invocation.finished:  # this task was cancelled: the node is stopping
                 invocation.finish(None, STOPPED)
 
-    async def _find(self, key: tuple[str, bytes, bytes], scope: Scope, send: Send) -> Found | None:
+    async def _find(
+        self, key: tuple[str, bytes, bytes], scope: Scope, request: RequestHead, send: Send
+    ) -> Found | None:
         """The route of a request seen for the first time; None when it has been answered."""
         method, raw_path, host = key
         app_name, path, mount = self._address(raw_path, host)
         if app_name is None:
             await self._own_page(path, send)
             return None
+        if path.startswith(previews.PREFIX):
+            return await self._preview(scope, request, (app_name, path, mount), send)
         table = self._dispatcher.table
         routes = table.apps.get(app_name)
         if routes is None:
@@ -143,12 +154,30 @@ class Ingress:
         if target is None:
             await _send_no_route(send, app_name, method, path, allowed)
             return None
-        row_ids = version_ids(target.app_id, target.script_id, target.version_id)
-        guarded = not target.guard.is_open or bool(target.app_rate_limits)
-        found = Found(target, path, params, mount, row_ids, guarded)
+        shares = [_found(row, path, params, mount, not mount) for row in routes.versions(target)]
+        found = shares[0]
+        if len(shares) > 1:
+            found = found._replace(split=Split(shares))
         if method != "OPTIONS":  # the next one may be a browser's question
             table.remember(key, found)
         return found
+
+    async def _preview(
+        self, scope: Scope, request: RequestHead, address: tuple[str, str, str], send: Send
+    ) -> Found | None:
+        """One version for who may invoke it; None when the request has been answered."""
+        app_name, path, mount = address
+        token = previews.take_token(scope["headers"], request.lines)
+        try:
+            found = await self._previews.find(app_name, scope["method"], path, token)
+        except Expected as error:
+            extra = {"www_authenticate": "Bearer"} if error.status == 401 else {}
+            if isinstance(error, Refused) and error.retry_after:
+                extra["retry_after"] = str(error.retry_after)
+            await _send_error(send, error.status, error.code, error.message, **extra)
+        else:
+            return _found(found.target, found.path, found.params, mount + found.mount, not mount)
+        return None
 
     def _refusal(self, request: RequestHead, found: Found) -> Refused | None:
         """Why a request is not run, as far as its head and its script's rate tell."""
@@ -276,6 +305,12 @@ class Ingress:
             await _send_text(send, 200 if ready else 503, text)
         else:
             await _send_error(send, 404, "not_found", "Apps answer at /x/{app}/{path}.")
+
+
+def _found(row: RouteRow, path: str, params: str, mount: str, own_host: bool) -> Found:
+    ids = version_ids(row.app_id, row.script_id, row.version_id)
+    guarded = not row.guard.is_open or bool(row.app_rate_limits)
+    return Found(row, path, params, mount, ids, guarded, own_host)
 
 
 async def _body(request: RequestHead, receive: Receive, most: int) -> bytes:

@@ -25,6 +25,7 @@ from picloud.orchestrator.dispatch import Dispatcher
 from picloud.orchestrator.feed import BACK_OFF_SECONDS, Feed
 from picloud.orchestrator.gate import Gate
 from picloud.orchestrator.ingress import Ingress
+from picloud.orchestrator.previews import Previews
 from picloud.orchestrator.services import make_services
 from picloud.serve import QuietServer, make_config
 from picloud.store import cluster_nodes
@@ -111,6 +112,7 @@ class Node:
                     secrets=dispatcher.secrets_of,
                     failures_per_minute=settings.auth_failures_per_minute,
                 ),
+                Previews(database, callers, settings.ceilings),
                 base_domain=settings.base_domain,
                 is_ready=lambda: self._is_ready(feed, pool),
                 is_weak=isolation.level is IsolationLevel.WEAK,

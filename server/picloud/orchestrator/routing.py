@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlencode
 
@@ -30,6 +32,20 @@ class Found(NamedTuple):
     mount: str
     row_ids: tuple[bytes, bytes, bytes]
     guarded: bool = False
+    own_host: bool = False
+    split: Split | None = None  # several versions share these requests: `target` is one of them
+
+
+class Split:
+    """The choice among the versions that share the requests of a route."""
+
+    def __init__(self, shares: Sequence[Found]) -> None:
+        self._shares = shares
+        self._bounds = list(accumulate(found.target.weight for found in shares))
+
+    def pick(self) -> Found:
+        """One of them, by weight."""
+        return random.choices(self._shares, cum_weights=self._bounds)[0]  # noqa: S311 - no secret
 
 
 _Shape = dict[str | None, tuple[Pattern, "RouteRow"]]  # routes that match the same, by method
@@ -42,9 +58,14 @@ class AppRoutes:
         self._literal: dict[tuple[str, ...], _Shape] = {}
         self._shapes: dict[tuple[object, ...], tuple[Pattern, _Shape]] = {}
         self._in_order: list[tuple[Pattern, _Shape]] = []
+        self._versions: dict[UUID, list[RouteRow]] = {}  # by route
 
     def add(self, row: RouteRow) -> None:
-        """Add a route; `seal` once all are there."""
+        """Add a route, or another version that serves it; `seal` once all are there."""
+        versions = self._versions.setdefault(row.route_id, [])
+        versions.append(row)
+        if len(versions) > 1:
+            return
         pattern = parse_pattern(row.pattern)
         if pattern.is_exact:
             parts = tuple(segment.value for segment in pattern.segments)
@@ -56,6 +77,10 @@ class AppRoutes:
     def seal(self) -> None:
         """Put the patterns in order: exact before `{param}` before `{rest...}`."""
         self._in_order = sorted(self._shapes.values(), key=lambda entry: entry[0].precedence)
+
+    def versions(self, row: RouteRow) -> Sequence[RouteRow]:
+        """The rows of a route's versions."""
+        return self._versions[row.route_id]
 
     def find(self, method: str, raw_path: str) -> tuple[RouteRow | None, str, frozenset[str]]:
         """The route for a request.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from picloud.domain.invocation import Outcome
+from picloud.domain.source import Source
 from picloud.executor.messages import InvocationFailed
 from picloud.store.app_settings import AppSettings, load_app_settings
 from picloud.store.key_file import KeyFile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from picloud.orchestrator.routing import RoutingTable
     from picloud.store.database import Executor, Pool
 
-SOURCES_HELD: Final = 64 * 1024 * 1024  # characters of sources kept in memory
+SOURCES_HELD: Final = 64 * 1024 * 1024  # bytes of sources kept in memory
 
 
 class Wanted:
@@ -28,7 +29,7 @@ class Wanted:
     def __init__(self, database: Pool, key_file: Path) -> None:
         self._database = database
         self._keys = KeyFile(key_file)
-        self._sources: dict[UUID, str] = {}
+        self._sources: dict[UUID, Source] = {}
         self._apps: dict[UUID, AppSettings] = {}
         self._versions: dict[UUID, RouteRow] = {}
 
@@ -41,7 +42,7 @@ class Wanted:
 
     def missing(self) -> list[RouteRow]:
         """What serves and is not wholly in memory, or as of an older revision."""
-        full = sum(map(len, self._sources.values())) >= SOURCES_HELD
+        full = sum(source.size for source in self._sources.values()) >= SOURCES_HELD
         return [
             row
             for row in self._versions.values()
@@ -57,7 +58,7 @@ class Wanted:
             if source is not None:
                 self._sources[row.version_id] = source
 
-    async def source(self, version_id: UUID) -> str:
+    async def source(self, version_id: UUID) -> Source:
         """A version's source. Raises InvocationFailed when it is gone."""
         source = self._sources.get(version_id)
         if source is None:

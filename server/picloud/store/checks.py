@@ -1,7 +1,7 @@
 """Source checks: a manager asks, one node answers from a sandbox.
 
 The result is a JSON object: `{"ok": true, "entry_points": [...], "kind": ..., "runtime": ...}` or
-`{"ok": false, "error": {"code", "message", "line", "column", "text"}}`.
+`{"ok": false, "error": {"code", "message", "filename", "line", "column", "text"}}`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from picloud.domain.source import Source
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
 
@@ -27,13 +28,16 @@ class ClaimedCheck:
     id: UUID
     source: str
     filename: str
+    modules: Mapping[str, str]  # the Python files beside the entry, by path
+    digest: bytes  # of the whole source
 
 
-async def add_check(
-    db: Executor, *, id: UUID, source: str, filename: str, created_at: datetime
-) -> None:
+async def add_check(db: Executor, *, id: UUID, source: Source, created_at: datetime) -> None:
     """Store a check, then wake the nodes."""
-    await db.execute(SQL["add_check"], id, source, filename, created_at)
+    modules = json.dumps(source.modules())
+    await db.execute(
+        SQL["add_check"], id, source.text, source.filename, modules, source.digest, created_at
+    )
     await db.execute(SQL["announce_check"], str(id))
 
 
@@ -45,7 +49,9 @@ async def list_pending(db: Executor) -> list[UUID]:
 async def claim_check(db: Executor, check_id: UUID) -> ClaimedCheck | None:
     """Take a check; None when another node has it or nobody waits any more."""
     row = await db.fetchrow(SQL["claim_check"], check_id)
-    return None if row is None else ClaimedCheck(**row)
+    if row is None:
+        return None
+    return ClaimedCheck(**{**row, "modules": json.loads(row["modules"])})
 
 
 async def finish_check(db: Executor, check_id: UUID, result: Mapping[str, Any]) -> None:

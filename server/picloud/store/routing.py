@@ -10,6 +10,7 @@ import asyncpg
 
 from picloud.domain.endpoint import OPEN, Guard, RateLimit
 from picloud.domain.limits import Isolation, Limits
+from picloud.domain.source import Source
 from picloud.store.database import Executor
 from picloud.store.queries import SQL
 from picloud.store.routes import guard_from_columns, rates_from_text
@@ -19,7 +20,7 @@ CHANNEL: Final = "picloud_routes"  # payload: a script's id, or empty for "load 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRow:
-    """One route and the active version behind it."""
+    """One route and a version behind it; a route with several has a row for each."""
 
     app_id: UUID
     app_name: str
@@ -37,6 +38,7 @@ class RouteRow:
     kind: str
     limits: Limits
     isolation: Isolation
+    weight: int  # of a hundred requests
     app_revision: int  # grows with every change of the app's env, secrets or egress policy
 
 
@@ -50,10 +52,19 @@ async def load_script_routing(db: Executor, script_id: UUID) -> list[RouteRow]:
     return [_from_row(row) for row in await db.fetch(SQL["load_script_routing"], script_id)]
 
 
-async def load_source(db: Executor, version_id: UUID) -> str | None:
+async def load_preview(db: Executor, app: str, script: str, number: int) -> list[RouteRow]:
+    """The routes of one script as if this version served them; empty when there is none."""
+    return [_from_row(row) for row in await db.fetch(SQL["load_preview"], app, script, number)]
+
+
+async def load_source(db: Executor, version_id: UUID) -> Source | None:
     """The source of a version, None when there is no such version."""
-    source: str | None = await db.fetchval(SQL["load_source"], version_id)
-    return source
+    entry = await db.fetchrow(SQL["load_source"], version_id)
+    if entry is None:
+        return None
+    rows = await db.fetch(SQL["load_source_files"], version_id)
+    files = {row["path"]: row["content"] for row in rows}
+    return Source(entry["filename"], entry["source"], files)
 
 
 async def notify_routes(db: Executor, script_id: UUID | None = None) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from picloud.domain.app import AppRole
 from picloud.domain.limits import Isolation, Limits
+from picloud.domain.source import Source
 from picloud.domain.user import InstanceRole, User
 from picloud.manager.clock import utc_now
 from picloud.manager.passwords import Passwords
@@ -87,7 +88,9 @@ async def test_a_deploy_reaches_the_nodes_routing(
     )
     assert (row.version_number, row.limits, row.isolation) == (1, Limits(), Isolation.SANDBOX)
     assert row.app_revision == 0
-    assert await routing.load_source(manager.services.pool, row.version_id) == SOURCE
+    assert await routing.load_source(manager.services.pool, row.version_id) == Source(
+        "hello.py", SOURCE
+    )
     assert await routing.load_script_routing(manager.services.pool, row.script_id) == [row]
     assert node == ["hello.py"]
 

@@ -16,6 +16,7 @@ import pytest
 
 from picloud.domain.ids import IdMaker
 from picloud.domain.limits import Limits
+from picloud.domain.source import Source
 from picloud.store import checks
 from picloud.store.database import Pool
 from support.node import NodeProcess, running_node
@@ -339,7 +340,7 @@ async def test_a_source_check_is_answered_from_a_sandbox(node: NodeProcess) -> N
         check_id = ids.new()
         now = datetime.now(UTC)
         await checks.add_check(
-            node.pool, id=check_id, source=source, filename="a.py", created_at=now
+            node.pool, id=check_id, source=Source("a.py", source), created_at=now
         )
         async with asyncio.timeout(10):
             while (result := await checks.read_result(node.pool, check_id)) is None:  # noqa: ASYNC110  # a database
@@ -386,7 +387,7 @@ async def test_the_first_request_after_a_check_is_served_by_the_sandbox_that_che
     source = "def handler(request):\n    return 'checked'\n"
     check_id = IdMaker().new()
     await checks.add_check(
-        node.pool, id=check_id, source=source, filename="a.py", created_at=datetime.now(UTC)
+        node.pool, id=check_id, source=Source("a.py", source), created_at=datetime.now(UTC)
     )
     await _checked(node, check_id)
     before = set(node.sandbox_pids())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def start(snapshot: Path) -> Iterator[Callable[..., Box]]:
     """Starts sandboxes that end with the test."""
     boxes: list[Box] = []
 
-    def start_box(source: str | None = None, path: Path | None = snapshot, **head: object) -> Box:
+    def start_box(source: str | None = None, path: Path | None = snapshot, **head: Any) -> Box:
         box = Box(path)
         boxes.append(box)
         if source is not None:

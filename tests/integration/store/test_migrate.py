@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from picloud.domain.limits import Isolation, Limits
-from picloud.store import migrate, scripts
+from picloud.store import migrate, versions
 from picloud.store.database import Connection, connect
 from picloud.store.migrate import Migration, MigrationError
 from picloud.store.queries import SQL
@@ -94,7 +94,7 @@ async def test_limits_of_versions_of_the_first_schema_are_kept(db: Connection) -
     )
     await db.execute("UPDATE scripts SET active_deployment_id = $1", deployment)
     await migrate.migrate(db, [first, *later])
-    [kept] = await scripts.get_versions(db, [version])
+    [kept] = await versions.get_versions(db, [version])
     assert kept is not None
     assert kept.limits == Limits(timeout_ms=60_000, cpu_ms=60_000, memory_mb=256)
     assert kept.isolation is Isolation.SANDBOX

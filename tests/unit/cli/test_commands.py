@@ -43,17 +43,28 @@ def version(number: int) -> dict[str, Any]:
         "entryPoints": ["handler"],
         "runtime": "314.0.7",
         "digest": "sha256:0123456789abcdef",
+        "message": None,
+        "previewUrl": f"http://localhost:8080/x/demo/.picloud/preview/hello/{number}/hello",
         "createdAt": STAMP,
         "createdBy": {"email": "ada@example.org"},
     }
+
+
+def serves(*shares: tuple[int, int]) -> dict[str, Any]:
+    """A deployment of these versions with these weights."""
+    targets = [{"version": {"number": number}, "weight": weight} for number, weight in shares]
+    return {"targets": targets, "kind": "PROMOTE", "message": None, "createdAt": STAMP}
 
 
 def deployed(created: bool = True) -> dict[str, Any]:
     return {
         "__typename": "ScriptDeploySuccess",
         "created": created,
+        "newVersion": True,
+        "unchanged": False,
         "script": {"name": "hello"},
         "version": version(1),
+        "deployment": {"kind": "DEPLOY"},
     }
 
 
@@ -135,6 +146,7 @@ def test_deploy_sends_the_file_and_prints_the_addresses(
             "source": hello.read_text(encoding="utf-8"),
             "filename": "hello_there.py",
             **{"limits": None, "isolation": None, "resetLimits": False},
+            **{"files": None, "message": None, "activate": True, "force": False},
         }
     ]
     assert "Deployed demo/hello-there, version 1 (new)." in result.stdout
@@ -216,10 +228,11 @@ def test_deploy_failures_have_their_exit_codes(
 def test_unreadable_files_are_named(pic: Pic, tmp_path: Path) -> None:
     latin = tmp_path / "latin.py"
     latin.write_bytes(b"x = '\xe4'")
+    (tmp_path / "empty").mkdir()
     for path, reason in [
         (latin, "not UTF-8 text (byte 5)"),
         (tmp_path / "absent.py", "No such file"),
-        (tmp_path, "Is a directory"),
+        (tmp_path / "empty", "there is no file in it"),
     ]:
         result = pic("deploy", str(path), "--app", "demo")
         assert result.exit_code == 1
@@ -240,7 +253,7 @@ def test_scripts_are_listed(pic: Pic, platform: FakePlatform) -> None:
 
 def test_versions_mark_the_one_that_serves(pic: Pic, platform: FakePlatform) -> None:
     listed = connection(version(1), version(2))
-    platform.answers["script"] = {"activeVersion": {"number": 1}, "versions": listed}
+    platform.answers["script"] = {"activeDeployment": serves((1, 100)), "versions": listed}
     lines = pic("versions", "demo/hello").stdout.splitlines()
     assert [line.startswith("*") for line in lines[1:]] == [True, False]
     assert " 0123456789ab " in lines[1]
@@ -252,7 +265,7 @@ def test_versions_mark_the_one_that_serves(pic: Pic, platform: FakePlatform) -> 
 def test_versions_show_the_limits_that_are_unusual(pic: Pic, platform: FakePlatform) -> None:
     tight = version(2) | {"limits": LIMITS | {"timeoutMs": 500}, "isolation": "INVOCATION"}
     listed = connection(version(1), tight)
-    platform.answers["script"] = {"activeVersion": None, "versions": listed}
+    platform.answers["script"] = {"activeDeployment": None, "versions": listed}
     lines = pic("versions", "demo/hello").stdout.splitlines()
     assert lines[1].endswith("  -")
     assert lines[2].endswith("  timeout_ms=500 isolation=invocation")

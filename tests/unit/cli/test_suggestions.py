@@ -33,7 +33,7 @@ def offered(pic: Pic, line: str, **env: str | None) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("pic dep", ["deploy"]),
+        ("pic dep", ["deploy", "deployments"]),
         ("pic scripts list --app de", ["demo", "dev"]),
         ("pic logs d", ["demo/", "dev/"]),
         ("pic logs dem", ["demo/hello", "demo/help"]),

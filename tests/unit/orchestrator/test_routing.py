@@ -31,6 +31,7 @@ def row(pattern: str, method: str | None = None, app: str = "demo") -> RouteRow:
         kind="sync",
         limits=Limits(),
         isolation=Isolation.SANDBOX,
+        weight=100,
         app_revision=0,
     )
 

@@ -16,6 +16,7 @@ UNREACHABLE: Final = 5
 
 CLI_CODES: Final[dict[str, int]] = {
     "answer_broken_off": FAILED,
+    "bundle_invalid": FAILED,
     "credentials_unreadable": FAILED,
     "endpoint_failed": FAILED,
     "file_exists": FAILED,

@@ -13,6 +13,8 @@ isolation limits {
   concurrency sandboxes ratePerSecond openResponses streamIdleMs
 }
 """
+_TARGETS = "targets { weight version { number } }"
+_DEPLOYMENT = f"kind message createdAt {_TARGETS}"
 _BY = "updatedAt updatedBy { email }"
 
 SESSION_CREATE: Final = """
@@ -67,14 +69,47 @@ query Scripts($app: String!, $after: String) {{
 VERSIONS: Final = f"""
 query Versions($app: String!, $script: String!, $last: Int!) {{
   script(app: $app, name: $script) {{
-    activeVersion {{ number }}
+    activeDeployment {{ {_TARGETS} }}
     versions(last: $last) {{
       edges {{
         node {{
-          number filename kind entryPoints runtime digest createdAt createdBy {{ email }} {_LIMITS}
+          number filename kind entryPoints runtime digest message previewUrl
+          createdAt createdBy {{ email }} {_LIMITS}
         }}
       }}
     }}
+  }}
+}}
+"""
+
+COMPARISON: Final = """
+query Comparison($app: String!, $script: String!, $before: Int!, $after: Int!) {
+  script(app: $app, name: $script) {
+    comparison(before: $before, after: $after) {
+      before { number }
+      after { number }
+      files { path change unified }
+      settings { name before after }
+    }
+  }
+}
+"""
+
+DEPLOYMENTS: Final = f"""
+query Deployments($app: String!, $script: String!, $last: Int!) {{
+  script(app: $app, name: $script) {{
+    deployments(last: $last) {{
+      edges {{ node {{ {_DEPLOYMENT} createdBy {{ email }} previous {{ {_TARGETS} }} }} }}
+    }}
+  }}
+}}
+"""
+
+SPLIT: Final = f"""
+query Split($app: String!, $script: String!) {{
+  script(app: $app, name: $script) {{
+    activeDeployment {{ {_TARGETS} }}
+    versionCounts {{ version {{ number }} invocations failed }}
   }}
 }}
 """
@@ -84,12 +119,46 @@ mutation ScriptDeploy($input: ScriptDeployInput!) {{
   scriptDeploy(input: $input) {{
     __typename
     ... on ScriptDeploySuccess {{
-      created
+      created newVersion unchanged
       script {{ name }}
-      version {{ number kind entryPoints createdAt {_LIMITS} }}
+      version {{ number kind entryPoints createdAt previewUrl {_LIMITS} }}
+      deployment {{ kind }}
     }}
     ... on InvalidInputError {{ fields {{ field message }} }}
-    ... on SourceRejectedError {{ line column text }}
+    ... on SourceRejectedError {{ filename line column text }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+SCRIPT_ROLLBACK: Final = f"""
+mutation ScriptRollback($input: ScriptRollbackInput!) {{
+  scriptRollback(input: $input) {{
+    __typename
+    ... on ScriptRollbackSuccess {{ unchanged deployment {{ {_DEPLOYMENT} }} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+SCRIPT_PROMOTE: Final = f"""
+mutation ScriptPromote($input: ScriptPromoteInput!) {{
+  scriptPromote(input: $input) {{
+    __typename
+    ... on ScriptPromoteSuccess {{ unchanged deployment {{ {_DEPLOYMENT} }} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
+    ... on Error {{ code message }}
+  }}
+}}
+"""
+
+SCRIPT_SPLIT: Final = f"""
+mutation ScriptSplit($input: ScriptSplitInput!) {{
+  scriptSplit(input: $input) {{
+    __typename
+    ... on ScriptSplitSuccess {{ unchanged deployment {{ {_DEPLOYMENT} }} }}
+    ... on InvalidInputError {{ fields {{ field message }} }}
     ... on Error {{ code message }}
   }}
 }}

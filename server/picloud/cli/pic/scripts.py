@@ -1,4 +1,4 @@
-"""`pic scripts list`, `pic versions`."""
+"""`pic scripts list`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import limits, operations, output, paging, suggestions
+from picloud.cli.pic import operations, output, paging, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import Client
 from picloud.cli.pic.errors import CliError
-from picloud.cli.pic.state import State, script_name
+from picloud.cli.pic.state import State
 
 
 @click.group()
@@ -76,41 +76,4 @@ def no_such_script(app: str, script: str) -> CliError:
         "not_found",
         f"There is no script {app}/{script}.",
         hint=f"See the scripts there are:  pic scripts list --app {app}",
-    )
-
-
-@click.command()
-@click.argument(
-    "script", callback=script_name, shell_complete=suggestions.scripts, metavar="APP/SCRIPT"
-)
-@click.option("-n", "count", type=click.IntRange(1, 100), default=20, show_default=True)
-@output.json_option
-@click.pass_obj
-def versions(state: State, script: tuple[str, str], count: int, as_json: bool) -> None:
-    """List the newest versions of a script, oldest first; * marks the one that serves."""
-    app, name = script
-    variables = {"app": app, "script": name, "last": count}
-    found = state.client().execute(operations.VERSIONS, variables)["script"]
-    if found is None:
-        raise no_such_script(app, name)
-    active = (found["activeVersion"] or {}).get("number")
-    listed = [edge["node"] for edge in found["versions"]["edges"]]
-    if as_json:
-        output.print_json([version | {"active": version["number"] == active} for version in listed])
-        return
-    output.table(
-        ["", "VERSION", "FILE", "KIND", "DIGEST", "BY", "CREATED", "LIMITS"],
-        [
-            [
-                "*" if version["number"] == active else "",
-                str(version["number"]),
-                output.escape(version["filename"]),
-                version["kind"].lower(),
-                version["digest"].removeprefix("sha256:")[:12],
-                (version["createdBy"] or {}).get("email", "-"),
-                output.local_time(version["createdAt"]),
-                limits.unusual(version),
-            ]
-            for version in listed
-        ],
     )

@@ -11,6 +11,7 @@ from strawberry.types.info import Info as StrawberryInfo
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.user import Actor, Client
 from picloud.manager.apps import Apps
+from picloud.manager.deployments import Deployments
 from picloud.manager.deploys import Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.identity import Identity
@@ -36,6 +37,7 @@ class Services:
     people: PeopleServices
     apps: Apps
     deploys: Deploys
+    deployments: Deployments
     environment: Environment
     routes: Routes
     tokens: Tokens

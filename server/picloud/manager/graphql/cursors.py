@@ -112,3 +112,6 @@ LIVE_LOG: Final = Cursor[LivePosition](
 LIVE_INVOCATIONS: Final = Cursor[LivePosition](
     "live-invocations", dump=lambda key: [dict(key.seen)], load=_position
 )
+LIVE_DEPLOYMENTS: Final = Cursor[LivePosition](
+    "live-deployments", dump=lambda key: [dict(key.seen)], load=_position
+)

@@ -168,3 +168,24 @@ class EgressMode(Enum):
     NONE = strawberry.enum_value("none", description="Nowhere.")
     ALLOW_LIST = strawberry.enum_value("allow_list", description="The listed hosts and ports.")
     INTERNET = strawberry.enum_value("internet", description="Every public address.")
+
+
+@strawberry.enum(description="What a deployment did.")
+class DeploymentKind(Enum):
+    """As `picloud.domain.deployment.DeploymentKind`."""
+
+    DEPLOY = strawberry.enum_value("deploy", description="A source was uploaded.")
+    ROLLBACK = strawberry.enum_value("rollback", description="What served before serves again.")
+    PROMOTE = strawberry.enum_value(
+        "promote", description="A version that was there already was chosen."
+    )
+    SPLIT = strawberry.enum_value("split", description="Several versions share the requests.")
+
+
+@strawberry.enum(description="What became of a file from one version to another.")
+class FileChange(Enum):
+    """As `picloud.domain.comparison.FileChange`."""
+
+    ADDED = strawberry.enum_value("added", description="It is new.")
+    REMOVED = strawberry.enum_value("removed", description="It is gone.")
+    CHANGED = strawberry.enum_value("changed", description="It is different.")

@@ -93,6 +93,7 @@ class PermissionDeniedError(Error):
 class SourceRejectedError(Error):
     """What the check in a sandbox found."""
 
+    filename: str | None = strawberry.field(description="The file; null if it is not known.")
     line: int | None = strawberry.field(description="The line, from 1.")
     column: int | None = strawberry.field(description="The column, from 1.")
     text: str | None = strawberry.field(description="The line's text.")
@@ -195,6 +196,7 @@ class _SourceRejected(strawberry.ExceptionHandler[failures.SourceRejected, Sourc
         return SourceRejectedError(
             code=fault.code,
             message=fault.message,
+            filename=fault.filename,
             line=fault.line,
             column=fault.column,
             text=fault.text,

@@ -24,9 +24,10 @@ from picloud.manager.graphql.people import ClusterNodeView, UserView
 from picloud.manager.graphql.people_query import PeopleQuery
 from picloud.manager.graphql.records import InvocationView
 from picloud.manager.graphql.routes import RouteView
-from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.scripts import AppView, ScriptView
 from picloud.manager.graphql.sessions import SessionView
 from picloud.manager.graphql.tokens import TokenView
+from picloud.manager.graphql.versions import DeploymentView, VersionView
 from picloud.manager.graphql.viewer import Viewer
 
 AppName = Annotated[str, strawberry.argument(description="The app's name.")]

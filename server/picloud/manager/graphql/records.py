@@ -32,10 +32,11 @@ from picloud.manager.graphql.nodes import Node
 from picloud.store.records import LogKey
 
 if TYPE_CHECKING:
-    from picloud.manager.graphql.scripts import ScriptView, VersionView
+    from picloud.manager.graphql.scripts import ScriptView
+    from picloud.manager.graphql.versions import VersionView
 
 LazyScript = Annotated["ScriptView", strawberry.lazy("picloud.manager.graphql.scripts")]
-LazyVersion = Annotated["VersionView", strawberry.lazy("picloud.manager.graphql.scripts")]
+LazyVersion = Annotated["VersionView", strawberry.lazy("picloud.manager.graphql.versions")]
 Level = Annotated[
     LogLevel | None, strawberry.argument(description="Only records of this level or above.")
 ]
@@ -120,7 +121,7 @@ class InvocationView(Node):
     @fields.field(description="The version that ran; null if it is gone.")
     async def version(self, info: Info) -> LazyVersion | None:
         """The version."""
-        from picloud.manager.graphql.scripts import VersionView
+        from picloud.manager.graphql.versions import VersionView
 
         version = await info.context.reading.version(self.invocation.version_id)
         return VersionView.of(version) if version else None

@@ -15,10 +15,11 @@ from picloud.manager.graphql.mutation import Mutation
 from picloud.manager.graphql.people import ClusterNodeView, UserView
 from picloud.manager.graphql.query import Query
 from picloud.manager.graphql.records import InvocationView
-from picloud.manager.graphql.scripts import AppView, DeploymentView, ScriptView, VersionView
+from picloud.manager.graphql.scripts import AppView, ScriptView
 from picloud.manager.graphql.sessions import SessionView
 from picloud.manager.graphql.subscription import Subscription
 from picloud.manager.graphql.tokens import TokenView
+from picloud.manager.graphql.versions import DeploymentView, VersionView
 
 
 class Schema(strawberry.Schema):

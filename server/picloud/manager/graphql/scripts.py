@@ -9,7 +9,7 @@ import strawberry
 
 from picloud.domain.app import App
 from picloud.domain.failures import NotFound
-from picloud.domain.script import Deployment, Script, Version
+from picloud.domain.script import Script
 from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.audit import AuditEntryView, Where, audit_entries_of
 from picloud.manager.graphql.connection import (
@@ -23,7 +23,6 @@ from picloud.manager.graphql.connection import (
     page_request,
 )
 from picloud.manager.graphql.context import Info
-from picloud.manager.graphql.enums import VersionIsolation
 from picloud.manager.graphql.environment import (
     EgressView,
     EnvVariableView,
@@ -31,9 +30,7 @@ from picloud.manager.graphql.environment import (
     env_variables_of,
     secrets_of,
 )
-from picloud.manager.graphql.limits import LimitsView
 from picloud.manager.graphql.nodes import Node
-from picloud.manager.graphql.people import UserView, author_of
 from picloud.manager.graphql.records import (
     InvocationView,
     Level,
@@ -43,6 +40,15 @@ from picloud.manager.graphql.records import (
 )
 from picloud.manager.graphql.routes import RateLimitView, RouteView
 from picloud.manager.graphql.tokens import TokenView, connect_tokens
+from picloud.manager.graphql.versions import (
+    ComparisonView,
+    DeploymentView,
+    VersionCountView,
+    VersionNumber,
+    VersionView,
+    deployments_of,
+)
+from picloud.manager.reading import COUNTED
 
 
 @strawberry.type(name="App", description="The tenant: owns scripts, routes and members.")
@@ -232,7 +238,10 @@ class ScriptView(Node):
         """The moment."""
         return self.script.created_at
 
-    @fields.field(description="The version that serves; null before the first deployment.")
+    @fields.field(
+        description="The version that serves, of several the one that most requests get; null "
+        "before the first deployment."
+    )
     async def active_version(self, info: Info) -> VersionView | None:
         """What answers now."""
         version = await info.context.reading.active_version(self.script)
@@ -262,7 +271,13 @@ class ScriptView(Node):
             page, cursors.BY_NUMBER, key=lambda version: version.number, view=VersionView.of
         )
 
-    @fields.field(description="The script's deployments, oldest first.")
+    @fields.field(description="What serves and since when; null before the first deployment.")
+    async def active_deployment(self, info: Info) -> DeploymentView | None:
+        """How requests are shared now."""
+        deployment = await info.context.reading.active_deployment(self.script)
+        return DeploymentView.of(deployment) if deployment else None
+
+    @fields.field(description="The history of what served the script, oldest first.")
     async def deployments(
         self,
         info: Info,
@@ -270,13 +285,29 @@ class ScriptView(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> KeysetConnection[DeploymentView]:
-        """A page of them."""
+    ) -> LiveConnection[DeploymentView]:
+        """A page of it."""
         request = page_request(cursors.BY_ID, first=first, last=last, after=after, before=before)
-        page = await info.context.reading.list_deployments(self.script, request)
-        return connect(
-            page, cursors.BY_ID, key=lambda deployment: deployment.id, view=DeploymentView.of
-        )
+        return await deployments_of(info, self.script, request)
+
+    @fields.field(
+        description=f"How the newest invocations, at most {COUNTED}, fell on the versions."
+    )
+    async def version_counts(self, info: Info) -> list[VersionCountView]:
+        """By number; versions without any are left out."""
+        counts = await info.context.reading.version_counts(self.script)
+        return [VersionCountView(version_=version, count=count) for version, count in counts]
+
+    @fields.field(
+        description="How two versions differ; null if one of them does not exist. Needs the "
+        "permission to read sources."
+    )
+    async def comparison(
+        self, info: Info, before: VersionNumber, after: VersionNumber
+    ) -> ComparisonView | None:
+        """Their files and settings."""
+        found = await info.context.reading.compare(self.script, before, after)
+        return ComparisonView.of(found) if found else None
 
     @fields.field(description="What this script alone reads as `pic.env`; it wins over the app's.")
     async def env_variables(
@@ -332,118 +363,6 @@ class ScriptView(Node):
         """A page of them."""
         request = page_request(cursors.BY_TIME, first=first, last=last, after=after, before=before)
         return await log_records_of(info, self.script, request, level)
-
-
-@strawberry.type(name="Version", description="One immutable state of a script.")
-class VersionView(Node):
-    """A version."""
-
-    version: strawberry.Private[Version]
-
-    @classmethod
-    def of(cls, version: Version) -> VersionView:
-        """The view of a version."""
-        return cls(version=version)
-
-    def key(self) -> UUID:
-        """The version's id."""
-        return self.version.id
-
-    @fields.field(description="1, 2, 3 … within the script.")
-    def number(self) -> int:
-        """The number."""
-        return self.version.number
-
-    @fields.field(description="What identifies the source: `sha256:` and hex digits.")
-    def digest(self) -> str:
-        """The digest."""
-        return f"sha256:{self.version.source_digest.hex()}"
-
-    @fields.field(description="The name the source has in tracebacks.")
-    def filename(self) -> str:
-        """The name."""
-        return self.version.filename
-
-    @fields.field(description="The source, as it was uploaded.")
-    async def source(self, info: Info) -> str:
-        """The source."""
-        return await info.context.reading.source(self.version)
-
-    @fields.field(description="What the platform can call: `handler`, `app`, …")
-    def entry_points(self) -> list[str]:
-        """The names."""
-        return list(self.version.entry_points)
-
-    @fields.field(description="How it is called: `sync`, `async`, `generator`, `asgi`, `wsgi`.")
-    def kind(self) -> str:
-        """The kind."""
-        return self.version.kind
-
-    @fields.field(description="The runtime it was checked with.")
-    def runtime(self) -> str:
-        """The runtime."""
-        return self.version.runtime
-
-    @fields.field(description="What it may use, all limits resolved when it was deployed.")
-    def limits(self) -> LimitsView:
-        """The limits."""
-        return LimitsView.of(self.version.limits)
-
-    @fields.field(description="How long an interpreter of it lives.")
-    def isolation(self) -> VersionIsolation:
-        """The isolation."""
-        return VersionIsolation[self.version.isolation.name]
-
-    @fields.field(description="When it was deployed first.")
-    def created_at(self) -> datetime:
-        """The moment."""
-        return self.version.created_at
-
-    @fields.field(description="Who deployed it first; null if that user is gone.")
-    async def created_by(self, info: Info) -> UserView | None:
-        """The author."""
-        return await author_of(info, self.version.created_by)
-
-    @fields.field(description="The script it is a version of.")
-    async def script(self, info: Info) -> ScriptView:
-        """The script."""
-        return await script_of(info, self.version.script_id)
-
-
-@strawberry.type(
-    name="Deployment", description="The record that from then on a version serves its script."
-)
-class DeploymentView(Node):
-    """A deployment."""
-
-    deployment: strawberry.Private[Deployment]
-
-    @classmethod
-    def of(cls, deployment: Deployment) -> DeploymentView:
-        """The view of a deployment."""
-        return cls(deployment=deployment)
-
-    def key(self) -> UUID:
-        """The deployment's id."""
-        return self.deployment.id
-
-    @fields.field(description="The version that was to serve.")
-    async def version(self, info: Info) -> VersionView:
-        """The version."""
-        version = await info.context.reading.version(self.deployment.version_id)
-        if version is None:
-            raise NotFound(kind="version")
-        return VersionView.of(version)
-
-    @fields.field(description="When.")
-    def created_at(self) -> datetime:
-        """The moment."""
-        return self.deployment.created_at
-
-    @fields.field(description="By whom; null if that user is gone.")
-    async def created_by(self, info: Info) -> UserView | None:
-        """The user."""
-        return await author_of(info, self.deployment.created_by)
 
 
 async def script_of(info: Info, script_id: UUID) -> ScriptView:

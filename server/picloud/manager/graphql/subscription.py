@@ -8,6 +8,8 @@ from uuid import UUID
 
 import strawberry
 
+from picloud.domain.app import Permission
+from picloud.domain.deployment import Deployment
 from picloud.domain.failures import FieldFault, InvalidInput
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
@@ -16,6 +18,7 @@ from picloud.manager.graphql import cursors, fields
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.query import AppName
 from picloud.manager.graphql.records import InvocationView, Level, LogRecordView, threshold
+from picloud.manager.graphql.versions import DeploymentView
 from picloud.manager.subscription import Wanted
 
 OnlyScript = Annotated[str | None, strawberry.argument(description="Only this script of the app.")]
@@ -45,6 +48,14 @@ class InvocationFinished:
 
     cursor: str = strawberry.field(description="Go on from here after a reconnect.")
     invocation: InvocationView = strawberry.field(description="The invocation.")
+
+
+@strawberry.type(description="Other versions began to serve a script.")
+class DeploymentActivated:
+    """One item of the tail."""
+
+    cursor: str = strawberry.field(description="Go on from here after a reconnect.")
+    deployment: DeploymentView = strawberry.field(description="The record of it.")
 
 
 @strawberry.type(description="What can be followed.")
@@ -102,6 +113,31 @@ class Subscription:
                     invocation=InvocationView.of(seen.record),
                 )
 
+    @fields.subscription(description="What begins to serve the scripts of an app.")
+    async def deployment_activated(
+        self, info: Info, app: AppName, script: OnlyScript = None, after: From = None
+    ) -> AsyncIterator[DeploymentActivated]:
+        """Follow deployments."""
+        actor = info.context.require_actor()
+        position = cursors.LIVE_DEPLOYMENTS.decode(after, field="after")
+        owner, followed = await info.context.reading.tail(
+            app=app, script=script, permission=Permission.APP_READ
+        )
+        wanted = Wanted(
+            app_id=owner.id,
+            script_id=followed.id if followed else None,
+            matches=_deployment_filter(followed),
+            actor=actor,
+            permission=Permission.APP_READ,
+        )
+        async with info.context.services.hub.deployments(wanted, after=position) as tail:
+            async for seen in tail.records():
+                info.context.refresh()
+                yield DeploymentActivated(
+                    cursor=cursors.LIVE_DEPLOYMENTS.encode(seen.position),
+                    deployment=DeploymentView.of(seen.record),
+                )
+
 
 def _log_filter(
     script: Script | None, level: int, invocation: UUID | None
@@ -118,6 +154,10 @@ def _log_filter(
 
 def _invocation_filter(script: Script | None) -> Callable[[Invocation], bool]:
     return lambda invocation: script is None or invocation.script_id == script.id
+
+
+def _deployment_filter(script: Script | None) -> Callable[[Deployment], bool]:
+    return lambda deployment: script is None or deployment.script_id == script.id
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -1,6 +1,7 @@
 -- name: add_check
 -- Ask for a source to be checked in a sandbox.
-INSERT INTO source_checks (id, source, filename, created_at) VALUES ($1, $2, $3, $4);
+INSERT INTO source_checks (id, source, filename, modules, digest, created_at)
+VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: announce_check
 -- Wake the nodes for a waiting check.
@@ -13,7 +14,7 @@ SELECT id FROM source_checks WHERE state = 'pending' ORDER BY id LIMIT 100;
 -- name: claim_check
 -- Take a pending check; no row when another node was faster.
 UPDATE source_checks SET state = 'claimed' WHERE id = $1 AND state = 'pending'
-RETURNING id, source, filename;
+RETURNING id, source, filename, modules, digest;
 
 -- name: finish_check
 -- Hand in the result of a claimed check; no row when the manager has given up.

@@ -48,7 +48,3 @@ CROSS JOIN LATERAL (
     ORDER BY script.name DESC LIMIT $2
 ) AS script
 ORDER BY script.name DESC;
-
--- name: activate_deployment
--- Let this deployment serve.
-UPDATE scripts SET active_deployment_id = $2 WHERE id = $1;

@@ -100,6 +100,13 @@ MUTATIONS: Final[Mapping[str, Call]] = {
     "userEnable": Call(ADMIN, '{email: "$disabled"}'),
     "appCreate": Call(ANY_CHANGE, '{name: "fresh"}'),
     "scriptDeploy": Call(CHANGE, '{app: "$app", name: "$script", source: "x = 1"}'),
+    "scriptRollback": Call(CHANGE, '{app: "$app", name: "$script"}'),
+    "scriptPromote": Call(CHANGE, '{app: "$app", name: "$script", number: 1}'),
+    "scriptSplit": Call(
+        CHANGE,
+        '{app: "$app", name: "$script",'
+        " targets: [{number: 1, weight: 50}, {number: 2, weight: 50}]}",
+    ),
     "envSet": Call(CHANGE, '{app: "$app", variables: [{name: "NEW", value: "1"}]}'),
     "envUnset": Call(CHANGE, '{app: "$app", names: ["PLAIN"]}'),
     "secretSet": Call(CHANGE, '{app: "$app", secrets: [{name: "NEW", value: "1"}]}'),
@@ -116,6 +123,7 @@ MUTATIONS: Final[Mapping[str, Call]] = {
 SUBSCRIPTIONS: Final[Mapping[str, Call]] = {
     "logRecordAppended": Call(LOGS, '(app: "$app", after: "$log_start")'),
     "invocationFinished": Call(LOGS, '(app: "$app", after: "$invocation_start")'),
+    "deploymentActivated": Call(READ, '(app: "$app", after: "$deployment_start")'),
 }
 
 OBJECTS: Final[Mapping[str, Fields]] = {
@@ -154,15 +162,15 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "Script": Fields(
         {
-            READ: "id name app url createdAt activeVersion routes versions deployments "
-            "envVariables secrets",
-            LOGS: "invocations logRecords",
+            READ: "id name app url createdAt activeVersion activeDeployment routes versions "
+            "deployments envVariables secrets",
+            LOGS: "invocations logRecords versionCounts comparison(before:1,after:2)",
         }
     ),
     "Version": Fields(
         {
-            READ: "id number digest filename entryPoints kind runtime limits isolation createdAt "
-            "createdBy script",
+            READ: "id number digest filename files entryPoints kind runtime limits isolation "
+            "message previewUrl createdAt createdBy script",
             LOGS: "source",
         }
     ),
@@ -173,7 +181,35 @@ OBJECTS: Final[Mapping[str, Fields]] = {
         },
         at='node(id: "$version_id") { ... on Version { limits { % } } }',
     ),
-    "Deployment": Fields({READ: "id version createdAt createdBy"}),
+    "VersionFile": Fields(
+        {READ: "path size", LOGS: "text"},
+        at='node(id: "$version_id") { ... on Version { files { % } } }',
+    ),
+    "VersionCount": Fields(
+        {LOGS: "version invocations failed"},
+        at='node(id: "$script_id") { ... on Script { versionCounts { % } } }',
+    ),
+    "Comparison": Fields(
+        {LOGS: "before after files settings"},
+        at='node(id: "$script_id") { ... on Script { comparison(before: 1, after: 2) { % } } }',
+    ),
+    "FileDiff": Fields(
+        {LOGS: "path change unified"},
+        at='node(id: "$script_id") { ... on Script {'
+        " comparison(before: 1, after: 2) { files { % } } } }",
+    ),
+    "SettingDiff": Fields(
+        {LOGS: "name before after"},
+        at='node(id: "$script_id") { ... on Script {'
+        " comparison(before: 1, after: 2) { settings { % } } } }",
+    ),
+    "Deployment": Fields(
+        {READ: "id kind message targets version previous script createdAt createdBy"}
+    ),
+    "Target": Fields(
+        {READ: "weight version"},
+        at='node(id: "$deployment_id") { ... on Deployment { targets { % } } }',
+    ),
     "Route": Fields(
         {
             READ: "id method pattern url script auth cors rateLimits shadowedBy createdAt "

@@ -15,7 +15,7 @@ from uuid import UUID
 from integration.manager.authorisation.rows import READING_SCOPES, ROLES
 from picloud.domain.isolation import NodeIsolation
 from picloud.domain.page import LivePosition
-from picloud.manager.graphql.cursors import LIVE_INVOCATIONS, LIVE_LOG
+from picloud.manager.graphql.cursors import LIVE_DEPLOYMENTS, LIVE_INVOCATIONS, LIVE_LOG
 from picloud.manager.graphql.nodes import encode_id
 from picloud.manager.graphql.schema import Schema, make_schema
 from picloud.manager.identity import secret_hash
@@ -224,7 +224,8 @@ class Builder:
     async def _target(self, app: str, node: int, word: str) -> dict[str, str]:
         await self._admin.ask(CREATE_APP, name=app)
         source = f"# {word}\ndef handler(request): ..."
-        deployed = await self._admin.deploy(app, "hello", source)
+        await self._admin.deploy(app, "hello", f"{source}  # {word}", limits={"timeoutMs": 5000})
+        deployed = await self._admin.deploy(app, "hello", source, limits={"timeoutMs": 6000})
         await self._settings(app, word)
         app_id, script_id = await self._pool.fetchval(
             "SELECT ARRAY[app.id, script.id] FROM apps AS app JOIN scripts AS script"
@@ -235,7 +236,8 @@ class Builder:
         [invocation] = await writer.run(f"/{word}")
         await self._pool.execute(
             "UPDATE invocations SET fetches = $2, error_code = 'script_raised', error = 'a bug',"
-            " version_id = (SELECT id FROM versions WHERE script_id = $3) WHERE id = $1",
+            " version_id = (SELECT id FROM versions WHERE script_id = $3 AND number = 2)"
+            " WHERE id = $1",
             *(invocation, json.dumps([_FETCH]), script_id),
         )
         await self._pool.execute("UPDATE routes SET method = 'GET'")
@@ -325,6 +327,7 @@ def _shared() -> dict[str, str]:
     return {
         "email": EMAIL,
         "password": PASSWORD,
+        "deployment_start": LIVE_DEPLOYMENTS.encode(start),
         "log_start": LIVE_LOG.encode(start),
         "invocation_start": LIVE_INVOCATIONS.encode(start),
     }

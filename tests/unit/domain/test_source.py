@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.domain.script import filename_faults, source_faults
+from picloud.domain.source import filename_faults, text_fault
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from picloud.domain.script import filename_faults, source_faults
     ],
 )
 def test_a_source_that_cannot_be_one_is_named(source: str, fault: str) -> None:
-    assert [found.message for found in source_faults(source, limit=100)] == [fault]
+    assert text_fault(source, limit=100) == fault
 
 
 def test_the_limit_itself_and_wrong_python_pass() -> None:
-    assert source_faults("é" * 50, limit=100) == []
-    assert source_faults("def (:", limit=100) == []
+    assert text_fault("é" * 50, limit=100) is None
+    assert text_fault("def (:", limit=100) is None
 
 
 @pytest.mark.parametrize("name", ["", "a/b.py", "a\\b.py", "a\nb", "a\0", "x" * 256, "\ud800"])
