@@ -17,7 +17,7 @@ from typing import Any, Final, Generic
 
 from picloud.domain.app import require
 from picloud.domain.deployment import Deployment
-from picloud.domain.failures import Unauthenticated
+from picloud.domain.failures import NotFound, Unauthenticated
 from picloud.domain.invocation import Invocation
 from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition
@@ -205,6 +205,8 @@ class Hub:
         actor = await look_again(db, wanted.actor, self._clock)
         if actor is None:
             return Unauthenticated()
+        if await apps.get_apps(db, [wanted.app_id]) == [None]:
+            return NotFound(kind="app")
         [role] = await apps.get_roles(db, actor.user.id, [wanted.app_id])
         try:
             require(

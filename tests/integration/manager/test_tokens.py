@@ -12,6 +12,7 @@ import pytest
 
 from picloud.domain.token import MAX_TOKENS, new_token
 from picloud.manager.identity import secret_hash
+from picloud.store.access import notify_access
 from support.manager import CREATE_APP, Client, RunningManager, Writer, until
 
 from .test_deploys import add_user
@@ -419,7 +420,7 @@ async def test_losing_the_role_ends_open_subscriptions_with_their_reason(
     async def change(statement: str) -> None:
         async with pool.acquire() as db, db.transaction():
             user = await db.fetchval(statement)
-            await db.execute("SELECT pg_notify('picloud_access', $1)", str(user))
+            await notify_access(db, user)
 
     demote = "UPDATE members SET role = 'viewer' WHERE role <> 'owner' RETURNING user_id"
     remove = "DELETE FROM members WHERE role <> 'owner' RETURNING user_id"
@@ -430,6 +431,18 @@ async def test_losing_the_role_ends_open_subscriptions_with_their_reason(
             await change(statement)
             [error] = (await tail.message())["payload"]["errors"]
             assert error["extensions"]["code"] == code
+
+
+async def test_an_app_that_goes_ends_its_subscriptions_for_admins_too(
+    manager: RunningManager, demo: Client
+) -> None:
+    async with demo.follow(FOLLOW, app="demo") as tail:
+        await listening(manager)
+        async with manager.services.pool.acquire() as db, db.transaction():
+            app = await db.fetchval("DELETE FROM apps WHERE name = 'demo' RETURNING id")
+            await notify_access(db, app)
+        [error] = (await tail.message())["payload"]["errors"]
+        assert error["extensions"]["code"] == "not_found"
 
 
 async def test_a_subscription_ends_when_its_token_runs_out(
