@@ -39,7 +39,8 @@ async def test_an_invitation_can_lead_straight_into_an_app(owner: Client) -> Non
     assert (await ada.ask('{ app(name: "demo") { name } }')).data["app"] == {"name": "demo"}
     assert (await ada.deploy("demo", "hello"))["code"] == "permission_denied"
     eve = await newcomer(owner, "eve@example.org", app="demo", appRole="EDITOR", role="MEMBER")
-    settable = 'mutation { envSet(input: {app: "demo", variables: []}) { __typename } }'
+    variable = '{app: "demo", variables: [{name: "A", value: "1"}]}'
+    settable = f"mutation {{ envSet(input: {variable}) {{ __typename }} }}"
     assert (await eve.ask(settable)).data["envSet"]["__typename"] == "EnvSetSuccess"
     bob = await newcomer(owner, "bob@example.org")
     assert (await bob.ask('{ app(name: "demo") { name } }')).data["app"] is None

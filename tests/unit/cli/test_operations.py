@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from graphql import build_schema, parse, validate
 
-from picloud.cli.pic.operations import ALL
+from picloud.cli.pic import operations, people_operations
 from support.fake_platform import SCHEMA_FILE
+
+ALL = operations.ALL | people_operations.ALL
 
 
 @pytest.mark.parametrize("name", ALL)
