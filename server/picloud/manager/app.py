@@ -54,7 +54,7 @@ def make_app(*, services: Services, playground_dir: Path, max_upload: int) -> St
             WebSocketRoute("/graphql", endpoint),
             Route("/graphql", graphql, methods=None),
             Mount("/graphql/assets", assets),
-            *OidcEndpoints(services.people.single_sign_on).routes(),
+            *OidcEndpoints(services.people.single_sign_on, public_url=services.urls.base).routes(),
             *links.routes(),
         ]
     )

@@ -42,8 +42,9 @@ MAX_CODE: Final = 4096
 class OidcEndpoints:
     """Both addresses; without an issuer they are not found."""
 
-    def __init__(self, single_sign_on: SingleSignOn | None) -> None:
+    def __init__(self, single_sign_on: SingleSignOn | None, *, public_url: str) -> None:
         self._single_sign_on = single_sign_on
+        self._public_url = public_url
 
     def routes(self) -> list[Route]:
         """For the application."""
@@ -60,14 +61,14 @@ class OidcEndpoints:
             response,
             DEPARTURE_COOKIE,
             _pack(departure),
-            secure=is_secure(request),
+            secure=is_secure(request, public_url=self._public_url),
             lifetime=DEPARTURE_LIFETIME,
             same_site="lax",  # the issuer's page is another site, and sends the browser back
         )
         return response
 
     async def _callback(self, request: Request) -> Response:
-        secure = is_secure(request)
+        secure = is_secure(request, public_url=self._public_url)
         try:
             response = await self._arrive(request, secure=secure)
         except Expected as failure:

@@ -87,18 +87,20 @@ def cookie_name(name: str, *, secure: bool) -> str:
     return f"{_HOST_ONLY}{name}" if secure else name
 
 
-def is_secure(connection: HTTPConnection) -> bool:
-    """Whether the browser came by TLS, as our own front door says."""
+def is_secure(connection: HTTPConnection, *, public_url: str) -> bool:
+    """Whether the browser came by TLS: our own front door says so, or one before it must have."""
+    if public_url.startswith("https:"):
+        return True
     scheme = connection.headers.get("x-forwarded-proto", connection.url.scheme)
     return scheme in ("https", "wss")
 
 
-def token_of(connection: HTTPConnection) -> str | None:
+def token_of(connection: HTTPConnection, *, secure: bool) -> str | None:
     """The token of a request: a header counts before the cookie, which only holds sessions."""
     header = connection.headers.get("authorization")
     if header is not None:
         return bearer(header)
-    session = connection.cookies.get(cookie_name(COOKIE, secure=is_secure(connection)), "")
+    session = connection.cookies.get(cookie_name(COOKIE, secure=secure), "")
     return session if session.startswith(SESSION_PREFIX) else None
 
 

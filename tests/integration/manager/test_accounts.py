@@ -123,6 +123,20 @@ async def test_the_cookie_is_for_one_host_by_tls(anonymous: Client) -> None:
     assert not await stands(secure)  # anybody's subdomain could have set this one
 
 
+async def test_a_proxy_that_ends_tls_is_told_by_the_public_address(database_url: str) -> None:
+    with TemporaryDirectory(prefix="pc-") as directory:
+        public = "https://picloud.example.org"
+        async with running_manager(database_url, Path(directory), public_url=public) as manager:
+            answer = await manager.client.ask(LOG_IN, email=EMAIL, password=PASSWORD)
+            cookie = answer.response.headers["set-cookie"]
+            assert cookie.startswith("__Host-picloud_session=")
+            assert "Secure" in cookie
+            browser = Client(manager.client.socket, headers={"cookie": cookie.partition(";")[0]})
+            assert await stands(browser)
+            invited = await do(browser, "userInvite", email="ada@example.org")
+            assert invited["url"].startswith(f"{public}/join#pci_")
+
+
 async def test_a_new_password_ends_every_session_and_begins_one(
     owner: Client, anonymous: Client
 ) -> None:

@@ -134,3 +134,44 @@ def test_the_key_of_the_secrets_lies_with_the_data_unless_told(tmp_path: Path) -
     named = load({**environ, "PICLOUD_KEY_FILE": "/run/key"}, cwd=tmp_path).settings
     assert named.key_file == Path("/run/key")
     assert named.to_environ()["PICLOUD_KEY_FILE"] == "/run/key"
+
+
+def test_an_issuer_is_configured_whole_and_its_domains_as_a_list(tmp_path: Path) -> None:
+    environ = {
+        "PICLOUD_OIDC_ISSUER": "https://login.example.org/realms/main",
+        "PICLOUD_OIDC_CLIENT_ID": "picloud",
+        "PICLOUD_OIDC_DOMAINS": "example.org, Example.com",
+        "PICLOUD_PUBLIC_URL": "https://PiCloud.example.org/",
+    }
+    settings = load(environ, cwd=tmp_path).settings
+    assert settings.oidc_domains == ("example.org", "example.com")
+    assert settings.public_url == "https://picloud.example.org"
+    assert load(settings.to_environ(), cwd=tmp_path).settings == settings
+    del environ["PICLOUD_OIDC_CLIENT_ID"]
+    with pytest.raises(ConfigError, match="PICLOUD_OIDC_CLIENT_ID go together"):
+        load(environ, cwd=tmp_path)
+    assert Settings(data_dir=tmp_path, port=9000).public_url == "http://localhost:9000"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "picloud.example.org"),
+        ("PUBLIC_URL", "https://picloud.example.org/sub"),
+        ("PUBLIC_URL", "https://user@picloud.example.org"),
+        ("PUBLIC_URL", "ftp://picloud.example.org"),
+        ("PUBLIC_URL", "https://picloud.example.org:0"),
+        ("OIDC_ISSUER", "http://login.example.org"),
+        ("OIDC_ISSUER", "https://login.example.org?x"),
+        ("OIDC_ISSUER", "login.example.org"),
+        ("OIDC_SCOPES", "email profile"),
+        ("OIDC_DOMAINS", "example.org, @example.com"),
+        ("LOGIN_TRIES_PER_ACCOUNT", "0"),
+        ("INVITATION_HOURS", "0"),
+    ],
+)
+def test_a_setting_about_people_of_the_wrong_form_is_refused(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"PICLOUD_{name} must"):
+        load({f"PICLOUD_{name}": value}, cwd=tmp_path)

@@ -103,11 +103,12 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
         """What the resolvers get."""
+        secure = is_secure(request, public_url=self._services.urls.base)
         return Context(
             services=self._services,
-            token=token_of(request),
+            token=token_of(request, secure=secure),
             client=client_of(request),
-            secure=is_secure(request),
+            secure=secure,
             response=response if isinstance(response, Response) else None,
         )
 
