@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from picloud.manager import links, playground
 from picloud.manager.graphql.context import Services
 from picloud.manager.graphql.schema import make_schema
-from picloud.manager.graphql.view import GraphQLEndpoint
+from picloud.manager.graphql.view import GraphQLEndpoint, Limits
 from picloud.manager.oidc_endpoints import OidcEndpoints
 from picloud.store.database import DATABASE_LOST, Pool
 
@@ -40,10 +40,14 @@ class GraphQLOrPlayground:
         await app(scope, receive, send)
 
 
-def make_app(*, services: Services, playground_dir: Path, max_upload: int) -> Starlette:
+def make_app(
+    *, services: Services, playground_dir: Path, max_upload: int, limits: Limits | None = None
+) -> Starlette:
     """Put the application together; an upload has at most so many bytes as JSON."""
+    limits = limits or Limits()
     max_body = max_upload + 131_072  # there is a query around it
-    endpoint = GraphQLEndpoint(schema=make_schema(), services=services, max_body=max_body)
+    schema = make_schema(limits.query, timeout_ms=limits.timeout_ms)
+    endpoint = GraphQLEndpoint(schema=schema, services=services, max_body=max_body, limits=limits)
     graphql = GraphQLOrPlayground(endpoint, playground_dir)
     assets = playground.Assets(directory=playground_dir / "assets", check_dir=False)
     return Starlette(

@@ -1,29 +1,25 @@
-"""What surrounds every operation: who asks, how much may be asked, and what an error may tell."""
+"""What surrounds every operation: who asks, and how much and how long may be asked."""
 
 from __future__ import annotations
 
-import logging
-import secrets
-from collections.abc import AsyncIterator
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 
 from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
-from strawberry.extensions import (
-    MaskErrors,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    QueryDepthLimiter,
-    SchemaExtension,
-)
+from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
 
 from picloud.errors import Expected
 from picloud.manager.graphql.context import Context
+from picloud.manager.graphql.cost import QueryLimits, QueryTooCostly, check_cost
 
-logger = logging.getLogger(__name__)
 
-MAX_DEPTH: Final = 12
-MAX_ALIASES: Final = 15
-MAX_TOKENS: Final = 2_000
+class QueryTimedOut(Expected):
+    """The query took too long."""
+
+    code = "query_timeout"
+    status = 504
 
 
 class Identify(SchemaExtension):
@@ -39,72 +35,51 @@ class Identify(SchemaExtension):
         yield
 
 
-class Errors(MaskErrors):
-    """Gives every top-level error a code, and keeps what is inside inside.
+class Costs(SchemaExtension):
+    """Refuses what asks for too much, before the rules of validation spend time on it."""
 
-    An exception nobody expected becomes `internal` with an incident id; the log has the rest under
-    that id. Who has no session is not told why a query is not valid.
-    """
+    def __init__(self, limits: QueryLimits) -> None:
+        self._limits = limits
 
-    def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        context = self.execution_context.context
-        anonymous = isinstance(context, Context) and context.actor is None
-        if anonymous and any(_is_about_the_query(error) for error in errors):
-            return [_log_in_first()]
-        return [show(error) for error in errors]
+    def on_parse(self) -> Iterator[None]:
+        """The parser stops at the first token that is too many."""
+        self.execution_context.parse_options["max_tokens"] = self._limits.tokens
+        yield
 
-
-def show(error: GraphQLError) -> GraphQLError:
-    """What the client gets to see of an error."""
-    cause = _cause(error)
-    if isinstance(cause, Expected):
-        return _with_code(error, cause.code, cause.message)
-    if cause is None:
-        return _with_code(error, "bad_request", error.message)
-    incident = secrets.token_hex(8)
-    logger.error(
-        "unexpected error in a resolver",
-        extra={"incident": incident, "path": error.path},
-        exc_info=cause,
-    )
-    message = f"Something went wrong on our side. The log has it as incident {incident}."
-    return _with_code(error, "internal", message, incident=incident)
+    def on_validate(self) -> Iterator[None]:
+        """An error that is there before validation takes its place."""
+        asked = self.execution_context
+        document = asked.graphql_document
+        try:
+            if document is not None:
+                check_cost(asked.schema._schema, document, asked.variables, self._limits)
+        except QueryTooCostly as exc:
+            asked.pre_execution_errors = [GraphQLError(exc.message, original_error=exc)]
+        yield
 
 
-def _cause(error: GraphQLError) -> BaseException | None:
-    cause = error.original_error
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
-    return cause
+class Deadline(SchemaExtension):
+    """Ends queries and mutations that take too long; a subscription has its own end."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Around the resolvers."""
+        if self.execution_context.operation_type is OperationType.SUBSCRIPTION:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._milliseconds / 1000):
+                yield
+        except TimeoutError as exc:
+            raise QueryTimedOut(
+                f"The query took longer than {self._milliseconds} ms (query_timeout_ms)."
+            ) from exc
 
 
-def _is_about_the_query(error: GraphQLError) -> bool:
-    return error.path is None and _cause(error) is None
-
-
-def _log_in_first() -> GraphQLError:
-    return GraphQLError(
-        "Log in first: send the token of a session, or an API token. The query is not valid "
-        "without one.",
-        extensions={"code": "unauthenticated"},
-    )
-
-
-def _with_code(error: GraphQLError, code: str, message: str, **more: str) -> GraphQLError:
-    return GraphQLError(
-        message,
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions={"code": code, **more},
-    )
-
-
-EXTENSIONS: Final = (
-    Errors,
-    Identify,
-    lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
-    lambda: QueryDepthLimiter(max_depth=MAX_DEPTH),
-    lambda: MaxAliasesLimiter(max_alias_count=MAX_ALIASES),
-)
+def extensions(
+    limits: QueryLimits, *, timeout_ms: int
+) -> Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]]:
+    """Those of the schema, the outermost first."""
+    return (Identify, partial(Costs, limits), partial(Deadline, timeout_ms))

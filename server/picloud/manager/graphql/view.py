@@ -1,8 +1,8 @@
 """GraphQL over HTTP and websocket, with the walls around it.
 
-Only `POST` with JSON, `GET` for queries, and `graphql-transport-ws`. A browser must be on our own
-origin: scripts live on neighbouring ones. Whatever is refused before the schema is asked gets a
-GraphQL error with a code too.
+Only `POST` with JSON, one operation at a time, `GET` for queries, and `graphql-transport-ws`. A
+browser must be on our own origin: scripts live on neighbouring ones. Whatever is refused before the
+schema is asked gets a GraphQL error with a code too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,28 +25,36 @@ from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-)
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
 from picloud.errors import PiCloudError
 from picloud.manager.client_address import client_of
 from picloud.manager.graphql.context import Context, Services
-from picloud.manager.graphql.schema import Schema
+from picloud.manager.graphql.cost import QueryLimits, QueryTooCostly
+from picloud.manager.graphql.negotiation import JSON, PLAIN, RESPONSE, negotiate
+from picloud.manager.graphql.schema import QUERY_TIMEOUT_MS, Schema
+from picloud.manager.graphql.sockets import SocketHandler, SocketLimits, Sockets
 from picloud.manager.session_cookie import bearer, is_secure, token_of
 
 logger = logging.getLogger(__name__)
 
 INIT_TIMEOUT: Final = timedelta(seconds=10)
-MAX_SUBSCRIPTIONS: Final = 50  # per websocket
-MAX_QUERY: Final = 100_000  # characters of the document; big values belong into variables
 OWN_SITE: Final = frozenset({"same-origin", "none"})
 _STATUS: Final[Mapping[str, int]] = {
     **{code: error.status for code, error in PiCloudError.by_code.items()},
     "bad_request": 400,
     "internal": 500,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an operation and a websocket may ask."""
+
+    query: QueryLimits = field(default_factory=QueryLimits)
+    sockets: SocketLimits = field(default_factory=SocketLimits)
+    timeout_ms: int = QUERY_TIMEOUT_MS
 
 
 class Refused(Exception):  # noqa: N818 - an answer rather than an error
@@ -57,47 +66,50 @@ class Refused(Exception):  # noqa: N818 - an answer rather than an error
         super().__init__(message)
 
 
-class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Closes a websocket that sends nonsense, where the protocol only thinks of missing keys."""
-
-    async def handle_message(self, message: Any) -> None:
-        """Check the shapes the protocol promises."""
-        payload = message.get("payload")
-        if message.get("type") == "subscribe" and not _is_operation(payload):
-            await self.handle_invalid_message("Invalid subscribe payload")
-            return
-        if not isinstance(message.get("id", ""), str):
-            await self.handle_invalid_message("Invalid id")
-            return
-        await super().handle_message(message)
-
-
 class GraphQLEndpoint(GraphQL[Context, None]):
     """The ASGI application at `/graphql`."""
 
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, *, schema: Schema, services: Services, max_body: int) -> None:
+    def __init__(
+        self, *, schema: Schema, services: Services, max_body: int, limits: Limits
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=INIT_TIMEOUT,
-            max_subscriptions_per_connection=MAX_SUBSCRIPTIONS,
+            max_subscriptions_per_connection=None,  # see `Sockets`
         )
         self._services = services
         self._max_body = max_body
+        self.max_characters = limits.query.characters
+        self.sockets = Sockets(limits.sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or websocket."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._serve_socket(scope, receive, send)
             return
+        request = Request(scope, self._limited(scope, receive))
+        wanted = negotiate(request.headers.get("accept"))
         try:
-            response = await self._answer(Request(scope, self._limited(scope, receive)))
+            if wanted is None:
+                said = f"Accept {RESPONSE} or {JSON}: there is nothing else."
+                raise Refused(406, "not_acceptable", said)
+            response = await self._answer(request)
         except Refused as refused:
             response = failure(refused.status, refused.code, str(refused))
+        response.headers["content-type"] = (wanted or PLAIN).media_type
         await response(scope, receive, send)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.sockets.full:
+            socket = WebSocket(scope, receive, send)
+            said = "There are too many websockets; try again in a moment."
+            await socket.send_denial_response(failure(503, "too_many_sockets", said))
+            return
+        await super().__call__(scope, receive, send)
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
@@ -121,6 +133,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         await context.identify()
         if context.actor is None:
             raise ConnectionRejectionError
+        self.sockets.check_user(context.actor.user.id)
         nothing: UnsetType = UNSET
         return nothing
 
@@ -134,6 +147,22 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             raise json.JSONDecodeError("not an object", "", 0)
         return value
 
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """Where resolvers put cookies; it also carries what was asked for to `create_response`."""
+        response = await super().get_sub_response(request)
+        wanted = negotiate(request.headers.get("accept")) or PLAIN
+        response.media_type = JSON if wanted.always_200 else None
+        return response
+
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        """A query that was not executed has no `data`."""
+        answer = await super().process_result(request, result)
+        if isinstance(result, PreExecutionError):
+            answer.pop("data", None)
+        return answer
+
     def create_response(
         self,
         response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
@@ -144,7 +173,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if isinstance(response_data, dict) and (errors := response_data.get("errors")):
             data = response_data.get("data") or {}
             if all(value is None for value in data.values()):
-                response.status_code = _status(errors)
+                status = _status(errors)
+                refused = status == 400 and sub_response.media_type == JSON
+                response.status_code = 200 if refused else status
         response.headers["cache-control"] = "no-store"
         return response
 
@@ -175,18 +206,22 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             query = self._query_of(await request.body())
         else:
             raise Refused(405, "bad_request", "Only GET and POST are understood.")
-        if len(query) > MAX_QUERY:
-            message = f"The query is longer than {MAX_QUERY} characters; use variables for values."
-            raise Refused(413, "bad_request", message)
+        if len(query) > self.max_characters:
+            most = f"the limit is {self.max_characters} characters (characters)"
+            message = f"The query is too long; {most}. Use variables for values."
+            raise Refused(413, QueryTooCostly.code, message)
 
     def _query_of(self, body: bytes) -> str:
         try:
             value = self.decode_json(body)
         except json.JSONDecodeError as exc:
-            raise Refused(400, "bad_request", "The body is not a JSON object.") from exc
+            message = "The body is not a JSON object. Send operations one by one."
+            raise Refused(400, "bad_request", message) from exc
         query = value.get("query")
         if not isinstance(query, str):
             raise Refused(400, "bad_request", "The body has no text named query.")
+        if not isinstance(value.get("operationName"), str | None):
+            raise Refused(400, "bad_request", "operationName must be a text or null.")
         return query
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -198,11 +233,11 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         async def counted() -> Message:
             nonlocal seen
             if announced.isdigit() and int(announced) > self._max_body:
-                raise Refused(413, "bad_request", message)
+                raise Refused(413, "body_too_large", message)
             part = await receive()
             seen += len(part.get("body", b""))
             if seen > self._max_body:
-                raise Refused(413, "bad_request", message)
+                raise Refused(413, "body_too_large", message)
             return part
 
         return counted
@@ -235,14 +270,3 @@ def failure(status: int, code: str, message: str, **more: str) -> Response:
 def _status(errors: Sequence[Any]) -> int:
     code = (errors[0].get("extensions") or {}).get("code")
     return _STATUS.get(str(code), 400)
-
-
-def _is_operation(payload: object) -> bool:
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        return False
-    name = payload.get("operationName")
-    return (
-        len(payload["query"]) <= MAX_QUERY
-        and isinstance(payload.get("variables"), dict | None)
-        and isinstance(name, str | None)
-    )
