@@ -284,6 +284,30 @@ class Settings:
         default=64,
         metadata=_about("fetches of this machine at a time", values.integer(1, 10_000)),
     )
+    max_query_cost: int = field(
+        default=20_000,
+        metadata=_about("values a GraphQL answer may hold", values.integer(100, 10_000_000)),
+    )
+    max_query_depth: int = field(
+        default=15,
+        metadata=_about("fields inside one another in a GraphQL query", values.integer(5, 100)),
+    )
+    query_timeout_ms: int = field(
+        default=30_000,
+        metadata=_about("the longest a GraphQL query runs", values.integer(1, 600_000)),
+    )
+    max_sockets_per_user: int = field(
+        default=20,
+        metadata=_about("websockets of a user at a time", values.integer(1, 10_000)),
+    )
+    max_subscriptions_per_socket: int = field(
+        default=50,
+        metadata=_about("operations of a websocket at a time", values.integer(1, 10_000)),
+    )
+    max_subscriptions_per_user: int = field(
+        default=200,
+        metadata=_about("websocket operations of a user at a time", values.integer(1, 100_000)),
+    )
     drain_seconds: int = field(
         default=10,
         metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),

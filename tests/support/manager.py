@@ -22,6 +22,7 @@ from picloud.domain.ids import IdMaker
 from picloud.manager.app import make_app
 from picloud.manager.compose import open_manager
 from picloud.manager.graphql.context import Services
+from picloud.manager.graphql.view import Limits
 from picloud.serve import QuietServer, make_config
 from picloud.store import checks, records
 from picloud.store.database import Pool, connect
@@ -180,7 +181,12 @@ class RunningManager:
 
 @contextlib.asynccontextmanager
 async def running_manager(
-    url: str, directory: Path, *, playground: Path | None = None, **more: Any
+    url: str,
+    directory: Path,
+    *,
+    playground: Path | None = None,
+    limits: Limits | None = None,
+    **more: Any,
 ) -> AsyncIterator[RunningManager]:
     """Serve until the end of the block; `more` are settings."""
     settings = Settings(
@@ -196,6 +202,7 @@ async def running_manager(
             services=manager.services,
             playground_dir=playground or directory,
             max_upload=settings.max_upload,
+            limits=limits,
         )
         config = make_config(app, settings.manager_listen, drain_seconds=1, ws="websockets-sansio")
         started = asyncio.Event()

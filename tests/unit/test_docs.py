@@ -30,7 +30,10 @@ LINK_CODES = {
     "interpreter_died",
 }
 CHECK_CODES = {"syntax_error", "entry_point_missing", "handler_invalid", "source_invalid"}
-GRAPHQL_CODES = {"unauthenticated", "bad_request", "internal"}
+GRAPHQL_CODES = {
+    *("unauthenticated", "bad_request", "internal", "body_too_large", "cross_origin"),
+    *("not_acceptable", "too_many_subscriptions", "too_many_sockets"),
+}
 INGRESS_CODES = {"not_found", "method_not_allowed", "timeout", "shutting_down", "sandbox_died"}
 
 

@@ -21,6 +21,7 @@ from picloud.errors import PiCloudError
 from picloud.manager.accounts import OwnerCreated
 from picloud.manager.app import make_app
 from picloud.manager.compose import open_manager
+from picloud.manager.graphql.view import Limits
 from picloud.process import die_with_parent
 from picloud.serve import QuietServer, make_config
 
@@ -35,6 +36,7 @@ async def run(settings: Settings, dsn: str) -> None:
             services=manager.services,
             playground_dir=assets.playground(),
             max_upload=settings.max_upload,
+            limits=Limits.of(settings),
         )
         config = make_config(
             app,

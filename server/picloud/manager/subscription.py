@@ -19,6 +19,7 @@ from picloud.store.database import Pool
 from picloud.store.records import Feed, Fresh
 
 MAX_QUEUED: Final = 2_000  # records; who is slower reads the database
+MAX_QUEUED_TEXT: Final = 1_000_000  # characters of them
 CATCH_UP: Final = 500  # records per read
 
 
@@ -39,10 +40,11 @@ P = TypeVar("P", bound=Placed)
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[P]):
-    """A record and the position after it."""
+    """A record and the position after it. `lagged`: so much waited that it was let go."""
 
     record: P
     position: LivePosition
+    lagged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class Subscription(Generic[P]):
         self._hub_position = hub_position
         self._queue: deque[Fresh[P]] = deque()
         self._queued = 0
+        self._queued_text = 0
+        self._lagged = False
         self._wake = asyncio.Event()
         self._refusal: Expected | None = None
         self.wanted = wanted
@@ -86,12 +90,13 @@ class Subscription(Generic[P]):
 
     def push(self, fresh: Fresh[P]) -> None:
         """Take a batch; a full queue is emptied, and the gap is read later."""
-        if self._queued + len(fresh.records) > MAX_QUEUED:
-            self._queue.clear()
-            self._queued = 0
+        queued, text = self._queued + len(fresh.records), self._queued_text + fresh.text_length
+        if queued > MAX_QUEUED or text > MAX_QUEUED_TEXT:
+            self._lagged = True
+            self._forget_queue()
         else:
             self._queue.append(fresh)
-            self._queued += len(fresh.records)
+            self._queued, self._queued_text = queued, text
         self._wake.set()
 
     def look(self) -> None:
@@ -116,19 +121,25 @@ class Subscription(Generic[P]):
                     yield seen
                 if self._refusal:
                     break
+            else:
+                self._lagged = False
             await self._sleep()
+
+    def _forget_queue(self) -> None:
+        self._queue.clear()
+        self._queued = self._queued_text = 0
 
     async def _next(self) -> Fresh[P] | None:
         """The next batch that continues the position, None when there is nothing to see."""
         while self._queue:
             fresh = self._queue.popleft()
             self._queued -= len(fresh.records)
+            self._queued_text -= fresh.text_length
             at = self.position.of(fresh.node_number)
             if fresh.after <= at < fresh.upto:
                 return fresh
             if at < fresh.after:
-                self._queue.clear()  # all of it is at or before the hub's position
-                self._queued = 0
+                self._forget_queue()  # all of it is at or before the hub's position
         hub = self._hub_position()
         for node_number, upto in hub.seen.items() if hub else ():
             if self.position.of(node_number) < upto:
@@ -155,7 +166,8 @@ class Subscription(Generic[P]):
         at = self.position.of(fresh.node_number)
         for record in fresh.records:
             if record.seq > at and self._is_wanted(record):
-                seen.append(Seen(record, self.position.advanced(fresh.node_number, record.seq)))
+                position = self.position.advanced(fresh.node_number, record.seq)
+                seen.append(Seen(record, position, self._lagged))
         self.position = self.position.advanced(fresh.node_number, fresh.upto)
         return seen
 

@@ -33,6 +33,7 @@ class Fresh(Generic[T]):
     after: int
     upto: int
     records: Sequence[T]
+    text_length: int = 0  # characters of what may be long in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Feed(Generic[T]):
     read_query: str
     position_query: str
     from_row: Callable[[asyncpg.Record], T]
+    text_column: str
 
     async def position(self, db: Executor) -> LivePosition:
         """How far every node has come."""
@@ -60,10 +62,16 @@ class Feed(Generic[T]):
     ) -> Fresh[T]:
         """Up to `limit` records of a node that follow `after`; only those of the apps are kept."""
         rows = await db.fetch(SQL[self.read_query], node_number, after, upto, limit, list(apps))
-        records = [self.from_row(row) for row in rows if row["seq"] is not None]
+        found = [row for row in rows if row["seq"] is not None]
         high = rows[0]["high_seq"]
         reached = after if high is None else int(high)
-        return Fresh(node_number=node_number, after=after, upto=reached, records=records)
+        return Fresh(
+            node_number=node_number,
+            after=after,
+            upto=reached,
+            records=[self.from_row(row) for row in found],
+            text_length=sum(len(row[self.text_column]) for row in found),
+        )
 
 
 async def get_invocations(db: Executor, ids: Sequence[UUID]) -> list[Invocation | None]:
@@ -133,5 +141,5 @@ def _log_record(row: asyncpg.Record) -> LogRecord:
     )
 
 
-INVOCATIONS: Final = Feed("read_new_invocations", "invocation_position", _invocation)
-LOG_RECORDS: Final = Feed("read_new_log_records", "log_record_position", _log_record)
+INVOCATIONS: Final = Feed("read_new_invocations", "invocation_position", _invocation, "path")
+LOG_RECORDS: Final = Feed("read_new_log_records", "log_record_position", _log_record, "text")

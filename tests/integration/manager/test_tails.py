@@ -18,6 +18,7 @@ FOLLOW = """
 subscription ($app: String!, $script: String, $level: LogLevel, $after: String) {
   logRecordAppended(app: $app, script: $script, level: $level, after: $after) {
     cursor
+    lagged
     logRecord { text level stream invocationId script { name } }
   }
 }
@@ -176,8 +177,27 @@ async def test_a_slow_subscriber_is_caught_up_from_the_database(
         await listening(manager)
         for start in range(0, 100, 10):
             await writers[0].log(*(str(start + number) for number in range(10)))
-        seen = [(await tail.item())["logRecord"]["text"] for _ in range(100)]
-    assert seen == [str(number) for number in range(100)]
+        items = [await tail.item() for _ in range(100)]
+        assert [item["logRecord"]["text"] for item in items] == [str(n) for n in range(100)]
+        assert all(item["lagged"] for item in items)
+        await writers[0].log("at last")
+        assert not (await tail.item())["lagged"]
+
+
+async def test_long_lines_are_not_kept_for_a_slow_reader(
+    manager: RunningManager,
+    owner: Client,
+    writers: tuple[Writer, Writer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscription, "MAX_QUEUED_TEXT", 1000)
+    async with owner.follow(FOLLOW, app="demo") as tail:
+        await listening(manager)
+        await writers[0].log("x" * 1001)
+        item = await tail.item()
+        assert (len(item["logRecord"]["text"]), item["lagged"]) == (1001, True)
+        await writers[0].log("x" * 1000)
+        assert not (await tail.item())["lagged"]
 
 
 async def test_finished_invocations_are_followed_too(

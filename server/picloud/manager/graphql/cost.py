@@ -45,10 +45,10 @@ class QueryTooCostly(Expected):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryLimits:
-    """How much one operation may ask; the fields' names are in the errors."""
+    """How much one operation may ask, by the names that are in the errors."""
 
-    cost: int = 20_000
-    depth: int = 15
+    max_query_cost: int = 20_000
+    max_query_depth: int = 15
     aliases: int = 15
     directives: int = 50
     directives_of_field: int = 4
@@ -94,7 +94,7 @@ def check_cost(
         if isinstance(operation, OperationDefinitionNode):
             values = _variables(operation, variables or {})
             found = _Meter(schema, document, values, limits).operation(operation)
-            _check(found.cost, limits.cost, "may bring {} values", "cost")
+            _check(found.cost, limits.max_query_cost, "may bring {} values", "max_query_cost")
             _check(found.aliases, limits.aliases, "has {} aliases", "aliases")
             _check(found.directives, limits.directives, "has {} directives", "directives")
 
@@ -124,7 +124,8 @@ class _Meter:
 
     def _selections(self, node: SelectionSetNode, parent: Any, level: int) -> Measure:
         """`level` counts fields and fragments on the way here: it also bounds the recursion."""
-        _check(level, 2 * self._limits.depth, "is more than {} levels deep", "depth")
+        most = self._limits.max_query_depth
+        _check(level, 2 * most, "goes through {} fields and fragments", "max_query_depth, twice")
         found = NOTHING
         for selection in node.selections:
             match selection:
@@ -139,7 +140,7 @@ class _Meter:
                 case _:
                     part = NOTHING
             found = found.plus(part).plus(self._directives(selection))
-        _check(found.depth, self._limits.depth, "is {} levels deep", "depth")
+        _check(found.depth, most, "is {} levels deep", "max_query_depth")
         return found
 
     def _field(self, node: FieldNode, parent: Any, level: int) -> Measure:

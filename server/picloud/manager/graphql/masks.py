@@ -47,8 +47,8 @@ class Masks:
     def _cause(self, error: GraphQLError) -> BaseException | None:
         cause = _original(error)
         if error.path is None and isinstance(cause, RecursionError):
-            depth = self._limits.depth
-            return QueryTooCostly(f"The query is nested too deep; the limit is {depth} (depth).")
+            limit = f"the limit is {self._limits.max_query_depth} (max_query_depth)"
+            return QueryTooCostly(f"The query is nested too deep; {limit}.")
         if isinstance(error, GraphQLSyntaxError) and self._too_many_tokens(error.source):
             tokens = self._limits.tokens
             return QueryTooCostly(f"The query is too long; the limit is {tokens} tokens (tokens).")

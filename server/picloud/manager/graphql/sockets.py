@@ -23,12 +23,12 @@ TOO_MANY = 4429  # the close code of the protocol for it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """How much may be open at a time; the fields' names are in the errors."""
+    """How much may be open at a time, by the names of the settings."""
 
-    sockets: int = 2_000
-    sockets_per_user: int = 20
-    subscriptions_per_socket: int = 50
-    subscriptions_per_user: int = 200
+    sockets: int = 2_000  # of the whole manager, those that have not told their user included
+    max_sockets_per_user: int = 20
+    max_subscriptions_per_socket: int = 50
+    max_subscriptions_per_user: int = 200
 
 
 class SocketRefused(Exception):  # noqa: N818 - a reason to close rather than an error
@@ -49,19 +49,21 @@ class Sockets:
 
     def check_user(self, user: UUID) -> None:
         """Raise `SocketRefused` if the websocket that has just told its user is one too many."""
-        limit = self._limits.sockets_per_user
+        limit = self._limits.max_sockets_per_user
         if len(self._of(user)) > limit:
-            raise SocketRefused(f"The limit is {limit} websockets at a time (sockets_per_user).")
+            raise SocketRefused(
+                f"The limit is {limit} websockets at a time (max_sockets_per_user)."
+            )
 
     def refusal(self, handler: SocketHandler) -> str | None:
         """Why this websocket may have no further operation; None: it may."""
         actor = handler.context.actor
         mine = self._of(actor.user.id) if actor else [handler]
         here, everywhere = len(handler.operations), sum(len(each.operations) for each in mine)
-        if here >= (limit := self._limits.subscriptions_per_socket):
-            name = "subscriptions_per_socket"
-        elif everywhere >= (limit := self._limits.subscriptions_per_user):
-            name = "subscriptions_per_user"
+        if here >= (limit := self._limits.max_subscriptions_per_socket):
+            name = "max_subscriptions_per_socket"
+        elif everywhere >= (limit := self._limits.max_subscriptions_per_user):
+            name = "max_subscriptions_per_user"
         else:
             return None
         return f"The limit is {limit} operations at a time ({name})."

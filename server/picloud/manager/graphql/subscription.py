@@ -34,12 +34,21 @@ From = Annotated[
 ]
 
 
+def _lagged() -> bool:
+    field: bool = strawberry.field(
+        description="Whether you were too slow: more waited for you than is kept for a reader. "
+        "Nothing is lost; what follows is read again from the database until you have caught up."
+    )
+    return field
+
+
 @strawberry.type(description="A log record was written.")
 class LogRecordAppended:
     """One item of the tail."""
 
     cursor: str = strawberry.field(description="Go on from here after a reconnect.")
     log_record: LogRecordView = strawberry.field(description="The record.")
+    lagged: bool = _lagged()
 
 
 @strawberry.type(description="An invocation ended.")
@@ -48,6 +57,7 @@ class InvocationFinished:
 
     cursor: str = strawberry.field(description="Go on from here after a reconnect.")
     invocation: InvocationView = strawberry.field(description="The invocation.")
+    lagged: bool = _lagged()
 
 
 @strawberry.type(description="Other versions began to serve a script.")
@@ -89,6 +99,7 @@ class Subscription:
                 yield LogRecordAppended(
                     cursor=cursors.LIVE_LOG.encode(seen.position),
                     log_record=LogRecordView.of(seen.record),
+                    lagged=seen.lagged,
                 )
 
     @fields.subscription(description="The invocations of an app as they end.")
@@ -111,6 +122,7 @@ class Subscription:
                 yield InvocationFinished(
                     cursor=cursors.LIVE_INVOCATIONS.encode(seen.position),
                     invocation=InvocationView.of(seen.record),
+                    lagged=seen.lagged,
                 )
 
     @fields.subscription(description="What begins to serve the scripts of an app.")

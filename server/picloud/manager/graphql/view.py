@@ -28,6 +28,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
+from picloud.config import Settings
 from picloud.errors import PiCloudError
 from picloud.manager.client_address import client_of
 from picloud.manager.graphql.context import Context, Services
@@ -55,6 +56,21 @@ class Limits:
     query: QueryLimits = field(default_factory=QueryLimits)
     sockets: SocketLimits = field(default_factory=SocketLimits)
     timeout_ms: int = QUERY_TIMEOUT_MS
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """As the settings have them."""
+        return cls(
+            query=QueryLimits(
+                max_query_cost=settings.max_query_cost, max_query_depth=settings.max_query_depth
+            ),
+            sockets=SocketLimits(
+                max_sockets_per_user=settings.max_sockets_per_user,
+                max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
+                max_subscriptions_per_user=settings.max_subscriptions_per_user,
+            ),
+            timeout_ms=settings.query_timeout_ms,
+        )
 
 
 class Refused(Exception):  # noqa: N818 - an answer rather than an error

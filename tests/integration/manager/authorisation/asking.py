@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Any, Final
@@ -53,7 +53,8 @@ def expected(rule: Rule, person: Person, target: str) -> str:
     if person.token is None:
         return "unauthenticated"
     if rule.role == "session":
-        return "ok" if person.holds(rule.scope) else "denied"
+        allowed = rule.scope == "any" or (person.everywhere and person.holds(rule.scope))
+        return "ok" if allowed else "denied"
     if rule.role == "admin":
         return "ok" if person.admin and person.holds(rule.scope) else rule.refusal
     reaches = target == OWN or (target == OTHER and person.admin)
@@ -76,10 +77,10 @@ async def ask(world: World, person: Person, target: str, document: str) -> Answe
 async def follow(world: World, person: Person, target: str, document: str) -> Answer:
     """The first item of a subscription, or its refusal."""
     values = world.targets[target]
-    source = await world.schema.subscribe(
+    source = await world.schema.stream(
         Template(document).substitute(values), context_value=_context(world, person)
     )
-    async with contextlib.aclosing(_stream(source)) as items:
+    async with contextlib.aclosing(source) as items:
         async with asyncio.timeout(FIRST_ITEM):
             result = await anext(items)
     return _answer(result, values)
@@ -172,15 +173,6 @@ def _results() -> set[str]:
 
 def _context(world: World, person: Person) -> Context:
     return Context(services=world.manager.services, token=person.token, client=CLIENT)
-
-
-async def _stream(source: Any) -> AsyncGenerator[ExecutionResult, None]:
-    if isinstance(source, ExecutionResult):
-        yield source
-        return
-    async with contextlib.aclosing(source):
-        async for result in source:
-            yield result
 
 
 def _answer(result: ExecutionResult, values: Mapping[str, str]) -> Answer:

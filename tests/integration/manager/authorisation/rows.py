@@ -30,7 +30,7 @@ class Rule:
     """What it takes.
 
     `role` is the least role in the app, or `session`: any user, `admin`: of the instance,
-    `anybody`: no log-in either. `scope` is what a token needs; empty: no token will do.
+    `anybody`: no log-in either. `scope` is what a token needs: `any` will do, or, if empty, none.
     `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; only
     for `admin` also `hidden`.
     """
@@ -46,7 +46,7 @@ ENV_OR_NULL: Final = Rule("operator", "read", refusal="null")
 CHANGE: Final = Rule("editor", "deploy")
 READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
-SESSION: Final = Rule("session", "read")
+SESSION: Final = Rule("session", "any")
 ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
 ADMIN: Final = Rule("admin", "admin")

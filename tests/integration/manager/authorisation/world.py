@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
-from integration.manager.authorisation.rows import READING_SCOPES, ROLES
+from integration.manager.authorisation.rows import READING_SCOPES, ROLES, SCOPES
 from picloud.domain.isolation import NodeIsolation
 from picloud.domain.page import LivePosition
+from picloud.domain.token import new_token
 from picloud.manager.graphql.cursors import LIVE_DEPLOYMENTS, LIVE_INVOCATIONS, LIVE_LOG
 from picloud.manager.graphql.nodes import encode_id
 from picloud.manager.graphql.schema import Schema, make_schema
@@ -86,13 +87,17 @@ END $$;
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who asks. Without a role: no member of the app; `scopes` None: a session."""
+    """Somebody who asks. Without a role: no member of the app; `scopes` None: a session.
+
+    Not `everywhere`: with a token for one app.
+    """
 
     name: str
     token: str | None = None
     role: str | None = None
     admin: bool = False
     scopes: frozenset[str] | None = None
+    everywhere: bool = True
     session_id: str = ""  # of a session of theirs
 
     def holds(self, scope: str) -> bool:
@@ -125,12 +130,18 @@ class World:
         return [row["name"] for row in await self.pool.fetch("SELECT kept.changed() AS name")]
 
 
+TOKENS = {f"token to {scope}": frozenset({scope}) for scope in SCOPES}  # of an owner of the app
+FOREIGN_TOKEN = "owner's token for another app"
+LESSER_TOKEN = "admin's token without the scope"
 PEOPLE = (
     "anonymous",
     "non-member",
     *ROLES,
     "owner of another app",
     "admin",
+    *TOKENS,
+    FOREIGN_TOKEN,
+    LESSER_TOKEN,
 )
 
 
@@ -181,15 +192,38 @@ class Builder:
         await self._admin.ask(CREATE_APP, name="elsewhere")
         elsewhere = await self._pool.fetchval("SELECT id FROM apps WHERE name = 'elsewhere'")
         people = [Person(name="anonymous"), await self._admin_person()]
+        users, sessions = {}, {}
         for name in ("non-member", *ROLES, "owner of another app"):
-            user = await self._user(f"{name.replace(' ', '-')}@people.example")
+            user = users[name] = await self._user(f"{name.replace(' ', '-')}@people.example")
             role = name if name in ROLES else None
             if role is not None:
                 await self._member(own, user, role)
             elif name == "owner of another app":
                 await self._member(elsewhere, user, "owner")
             token, session_id = await self._session(user)
+            sessions[name] = session_id
             people.append(Person(name=name, token=token, role=role, session_id=session_id))
+        mine = sessions["owner"]
+        for name, scopes in TOKENS.items():
+            token = await self._credential(users["owner"], name, scopes)
+            person = Person(name=name, token=token, role="owner", scopes=scopes, session_id=mine)
+            people.append(person)
+        admin = await self._user("admin@people.example", "admin")
+        for name, user, app in (
+            (FOREIGN_TOKEN, users["owner"], elsewhere),
+            (LESSER_TOKEN, admin, None),
+        ):
+            scopes = frozenset(SCOPES) if app else frozenset(SCOPES) - {"admin"}
+            token = await self._credential(user, name, scopes, app)
+            people.append(
+                Person(
+                    name=name,
+                    token=token,
+                    scopes=scopes,
+                    everywhere=app is None,
+                    session_id=mine if app else (await self._session(admin))[1],
+                )
+            )
         await self._pool.execute(
             "UPDATE users SET password_hash = owner.password_hash FROM users AS owner"
             " WHERE owner.email = $1",
@@ -296,18 +330,30 @@ class Builder:
     async def _cluster_node_id(self) -> str:
         return encode_id("ClusterNode", await self._pool.fetchval("SELECT id FROM cluster_nodes"))
 
-    async def _user(self, email: str) -> UUID:
+    async def _user(self, email: str, role: str = "member") -> UUID:
         key = IDS.new()
         await self._pool.execute(
             "INSERT INTO users (id, email, password_hash, role, created_at)"
-            " VALUES ($1, $2, '', 'member', now())",
-            *(key, email),
+            " VALUES ($1, $2, '', $3, now())",
+            *(key, email, role),
         )
         return key
 
     async def _member(self, app: UUID, user: UUID, role: str) -> None:
         statement = "INSERT INTO members (app_id, user_id, role) VALUES ($1, $2, $3)"
         await self._pool.execute(statement, app, user, role)
+
+    async def _credential(
+        self, user: UUID, name: str, scopes: frozenset[str], app: UUID | None = None
+    ) -> str:
+        token = new_token()
+        await self._pool.execute(
+            "INSERT INTO tokens (id, user_id, name, token_hash, scopes, app_id, created_at,"
+            " last_used_at) VALUES ($1, $2, $3, $4, $5::text[]::token_scope[], $6, now(),"
+            " now() + interval '1 day')",
+            *(IDS.new(), user, name, secret_hash(token), list(scopes), app),
+        )
+        return token
 
     async def _session(self, user: UUID) -> tuple[str, str]:
         token = "pcs_" + secrets.token_urlsafe(32)
