@@ -56,6 +56,17 @@ class ManagerProcess:
                     return
                 await asyncio.sleep(0.02)
 
+    async def log_in(self, email: str, password: str) -> str:
+        """The token of a new session."""
+        query = """mutation ($input: SessionCreateInput!) {
+          sessionCreate(input: $input) { ... on SessionCreateSuccess { token } }
+        }"""
+        variables = {"input": {"email": email, "password": password}}
+        async with httpx.AsyncClient(base_url=self.url, timeout=30) as client:
+            body = {"query": query, "variables": variables}
+            answer = (await client.post("/graphql", json=body)).json()
+        return str(answer["data"]["sessionCreate"]["token"])
+
     async def _is_ready(
         self, client: httpx.AsyncClient, process: asyncio.subprocess.Process
     ) -> bool:

@@ -106,6 +106,9 @@ class Reading:
         self._invocations: DataLoader[UUID, Invocation | None] = DataLoader(
             lambda ids: records.get_invocations(pool, ids)
         )
+        self._last_invocations: DataLoader[UUID, Invocation | None] = DataLoader(
+            lambda ids: records.get_last_invocations(pool, ids)
+        )
         self._users: DataLoader[UUID, User | None] = DataLoader(
             lambda ids: users.get_users(pool, ids)
         )
@@ -244,6 +247,11 @@ class Reading:
         found = await self._versions.load_many([count.version_id for count in counts])
         pairs = [(version, count) for version, count in zip(found, counts, strict=True) if version]
         return sorted(pairs, key=lambda pair: pair[0].number)
+
+    async def last_invocation(self, script: Script) -> Invocation | None:
+        """The newest invocation of a script, as far as the actor may see invocations."""
+        allowed = await self._may(script.app_id, Permission.LOGS_READ, script_id=script.id)
+        return await self._last_invocations.load(script.id) if allowed else None
 
     async def source(self, version: Version) -> str:
         """The text of a version's entry; raises `PermissionDenied`."""

@@ -43,7 +43,9 @@ def _set_up(program: str, rest: Sequence[str], command: str) -> None:
         entry = str(Path(__file__).with_name("__main__.py"))
         os.execv(python, [python, "-I", entry, program, *rest])  # noqa: S606  # no shell wanted
     if command in _NEEDS_ALL:
-        tested = [browser.step(_ROOT), steps.guest_packages(_ROOT), steps.issuer_packages(_ROOT)]
+        audits = steps.npm_packages(_ROOT / "tests" / "support" / "graphql_http", "audits")
+        issuer = steps.issuer_packages(_ROOT)
+        tested = [browser.step(_ROOT), steps.guest_packages(_ROOT), issuer, audits]
         extra = tested if command == "test" else []
         _ensure([*steps.checkout_steps(_ROOT), *extra])
 

@@ -79,6 +79,13 @@ async def get_invocations(db: Executor, ids: Sequence[UUID]) -> list[Invocation 
     return await get_many(db, "get_invocations", ids, _invocation)
 
 
+async def get_last_invocations(db: Executor, scripts: Sequence[UUID]) -> list[Invocation | None]:
+    """The newest invocation of each script, in the order of the scripts."""
+    rows = await db.fetch(SQL["get_last_invocations"], list(scripts))
+    found = {row["script_id"]: _invocation(row) for row in rows}
+    return [found.get(script) for script in scripts]
+
+
 async def list_invocations(
     db: Executor, parents: Sequence[UUID], request: PageRequest[UUID]
 ) -> list[Page[Invocation]]:

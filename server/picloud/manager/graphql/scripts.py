@@ -247,6 +247,15 @@ class ScriptView(Node):
         version = await info.context.reading.active_version(self.script)
         return VersionView.of(version) if version else None
 
+    @fields.field(
+        description="The invocation that ended last; null when there is none, or for who may not "
+        "see invocations."
+    )
+    async def last_invocation(self, info: Info) -> InvocationView | None:
+        """The newest."""
+        invocation = await info.context.reading.last_invocation(self.script)
+        return InvocationView.of(invocation) if invocation else None
+
     @fields.field(description="The routes that lead to the script.")
     async def routes(self, info: Info) -> list[RouteView]:
         """All of them."""

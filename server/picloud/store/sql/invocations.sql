@@ -6,6 +6,20 @@ SELECT record.id, record.node_number, record.seq, record.app_id, record.script_i
        record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
 FROM invocations AS record WHERE record.id = ANY ($1::uuid[]);
 
+-- name: get_last_invocations
+-- The newest invocation of each of these scripts.
+SELECT record.*
+FROM unnest($1::uuid[]) AS script (id)
+CROSS JOIN LATERAL (
+    SELECT record.id, record.node_number, record.seq, record.app_id, record.script_id,
+           record.version_id, record.trigger, record.outcome, record.method, record.path,
+           record.status, record.started_at, record.duration_us, record.queue_us, record.cold,
+           record.bytes_in, record.bytes_out, record.error_code, record.error, record.fetches
+    FROM invocations AS record
+    WHERE record.script_id = script.id
+    ORDER BY record.id DESC LIMIT 1
+) AS record;
+
 -- name: list_invocations
 -- A page of the invocations of each of these apps or scripts, oldest first.
 SELECT parent.id AS parent_id, record.*

@@ -43,6 +43,7 @@ class Rule:
 READ: Final = Rule("viewer", "read")
 LOGS: Final = Rule("operator", "logs")
 ENV_OR_NULL: Final = Rule("operator", "read", refusal="null")
+LOGS_OR_NULL: Final = Rule("operator", "logs", refusal="null")
 CHANGE: Final = Rule("editor", "deploy")
 READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
@@ -165,6 +166,7 @@ OBJECTS: Final[Mapping[str, Fields]] = {
             READ: "id name app url createdAt activeVersion activeDeployment routes versions "
             "deployments envVariables secrets",
             LOGS: "invocations logRecords versionCounts comparison(before:1,after:2)",
+            LOGS_OR_NULL: "lastInvocation",
         }
     ),
     "Version": Fields(
