@@ -67,9 +67,9 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     yield from _database(postgres_server, TEMPLATE)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A fresh database with today's schema, one for all tests of a directory."""
+    """A fresh database with today's schema, one for all tests of a file."""
     yield from _database(postgres_server, TEMPLATE)
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from integration.manager.authorisation.world import World, open_world
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="package")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(shared_database_url: str) -> AsyncIterator[World]:
     """Built once; every test leaves it as it was."""
     async with open_world(shared_database_url) as built:

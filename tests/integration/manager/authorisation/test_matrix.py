@@ -42,7 +42,7 @@ from integration.manager.authorisation.world import (
     World,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROOTS = {"query": QUERIES, "mutation": MUTATIONS, "subscription": SUBSCRIPTIONS}
 
