@@ -108,6 +108,92 @@ export const EXAMPLES: readonly Example[] = [
     }),
   },
   {
+    title: "How the scripts are doing",
+    about: "A page of scripts: who deployed what serves, and how the last run ended.",
+    query: `query Scripts($app: String!) {
+  app(name: $app) {
+    scripts(first: 100) {
+      edges {
+        node {
+          name
+          url
+          activeVersion {
+            number
+            createdAt
+            createdBy {
+              email
+            }
+          }
+          lastInvocation {
+            outcome
+            status
+            startedAt
+            durationMs
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+`,
+    variables: json({ app: "demo" }),
+  },
+  {
+    title: "Mint a token",
+    about: "For a program that deploys to one app. The secret is shown this once.",
+    query: `mutation MintToken($input: TokenCreateInput!) {
+  tokenCreate(input: $input) {
+    ... on TokenCreateSuccess {
+      secret
+      token {
+        name
+        scopes
+        expiresAt
+      }
+    }
+    ... on InvalidInputError {
+      fields {
+        field
+        message
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: json({ input: { name: "deploys of demo", scopes: ["DEPLOY"], app: "demo" } }),
+  },
+  {
+    title: "Who changed what",
+    about: "The newest entries of an app's audit log; its owners may read it.",
+    query: `query Audit($app: String!) {
+  app(name: $app) {
+    auditEntries(last: 20) {
+      edges {
+        node {
+          at
+          action
+          target
+          address
+          actor
+          before
+          after
+        }
+      }
+    }
+  }
+}
+`,
+    variables: json({ app: "demo" }),
+  },
+  {
     title: "Newest log records",
     about: "The last ten lines of a script, and where a live tail goes on.",
     query: `query Logs($app: String!, $script: String!) {
@@ -135,6 +221,7 @@ export const EXAMPLES: readonly Example[] = [
     query: `subscription Follow($app: String!) {
   logRecordAppended(app: $app) {
     cursor
+    lagged
     logRecord {
       loggedAt
       level
