@@ -315,7 +315,7 @@ async def test_a_reader_that_does_not_read_holds_up_nobody_and_loses_nothing(
 ) -> None:
     total = 400
     texts = [f"{number:03}".ljust(BIG, "x") for number in range(total)]
-    hold = {"max_queue": 1, "compression": None}
+    hold: dict[str, Any] = {"max_queue": 1, "compression": None}
     async with owner.websocket(**hold) as slow, owner.websocket() as quick:
         for socket in (slow, quick):
             await subscribe(socket, 0)

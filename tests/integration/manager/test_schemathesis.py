@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -12,7 +12,9 @@ import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from schemathesis.core.result import Ok
 from schemathesis.graphql import nodes
+from schemathesis.schemas import APIOperation
 
 from integration.manager.authorisation.world import OWN, World, open_world
 from picloud.errors import PiCloudError
@@ -56,7 +58,7 @@ async def queries(world: World) -> Sequence[str]:
     schemathesis.graphql.scalar("String", text)
     schemathesis.graphql.scalar("DateTime", st.just("2030-01-01T00:00:00Z").map(nodes.String))
     schema = schemathesis.graphql.from_file(export())
-    operations = [operation.ok() for operation in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     made: list[str] = []
     for operation in operations:
         made += examples(operation, -(-EXAMPLES // len(operations)))
@@ -64,7 +66,7 @@ async def queries(world: World) -> Sequence[str]:
     return made
 
 
-def examples(operation: schemathesis.schemas.APIOperation, count: int) -> list[str]:
+def examples(operation: APIOperation[Any, Any, Any, Any], count: int) -> list[str]:
     """Queries of one root field, the same in each run."""
     found: list[str] = []
 
@@ -77,7 +79,7 @@ def examples(operation: schemathesis.schemas.APIOperation, count: int) -> list[s
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def collect(case: schemathesis.Case) -> None:
+    def collect(case: schemathesis.Case[Any]) -> None:
         found.append(str(case.body))
 
     collect()

@@ -18,85 +18,82 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIZES = (1, 10, 100)
 # At least 100 rows for every connection, around the app `mine` and its script `hello`.
+# `clone` copies the rows that fit a condition a number of times, `n`, with changes.
 SEED = """
-CREATE TEMP TABLE seed AS
-SELECT app.id AS app_id, script.id AS script_id, version.id AS version_id, app.created_by,
-       deployment.id AS deployment_id, invocation.id AS invocation_id
-FROM apps AS app
-JOIN scripts AS script ON script.app_id = app.id
-JOIN versions AS version ON version.script_id = script.id
-JOIN deployments AS deployment ON deployment.script_id = script.id
-JOIN invocations AS invocation ON invocation.script_id = script.id
-WHERE app.name = 'mine';
+CREATE FUNCTION pg_temp.clone(source regclass, condition text, changes text, times integer = 100)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE columns text;
+BEGIN
+    SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+    WHERE attrelid = source AND attnum > 0 AND attgenerated = '' AND NOT attisdropped;
+    EXECUTE format(
+        'INSERT INTO %1$s (%2$s) SELECT %2$s FROM (SELECT (jsonb_populate_record(old,'
+        ' jsonb_build_object(%3$s))).* FROM %1$s AS old, generate_series(1, %4$s) AS n'
+        ' WHERE %5$s) AS made', source, columns, changes, times, condition);
+END $$;
+CREATE FUNCTION pg_temp.app() RETURNS uuid LANGUAGE sql STABLE AS
+    $$ SELECT id FROM apps WHERE name = 'mine' $$;
+CREATE FUNCTION pg_temp.script() RETURNS uuid LANGUAGE sql STABLE AS
+    $$ SELECT id FROM scripts WHERE app_id = pg_temp.app() AND name = 'hello' $$;
+CREATE FUNCTION pg_temp.invocation() RETURNS uuid LANGUAGE sql STABLE AS
+    $$ SELECT id FROM invocations WHERE script_id = pg_temp.script() AND seq = 1 $$;
+CREATE FUNCTION pg_temp.admin() RETURNS uuid LANGUAGE sql STABLE AS
+    $$ SELECT id FROM users WHERE email = 'owner@example.org' $$;
 
-INSERT INTO apps (id, name, created_by, created_at)
-SELECT gen_random_uuid(), 'app-' || n, created_by, now() FROM seed, generate_series(1, 100) AS n;
+SELECT pg_temp.clone('apps', $$name = 'theirs'$$, $$'id', gen_random_uuid(), 'name', 'app-' || n$$);
+SELECT pg_temp.clone('cluster_nodes', 'true', $$'id', gen_random_uuid(), 'number', 100 + n$$);
+SELECT pg_temp.clone('users', 'id = pg_temp.admin()',
+    $$'id', gen_random_uuid(), 'email', n || '@seed.example'$$);
+SELECT pg_temp.clone('invitations', 'true', $$'id', gen_random_uuid(), 'email',
+    n || '@invited.example', 'token_hash', sha256(n::text::bytea)$$);
+SELECT pg_temp.clone('sessions', 'user_id = pg_temp.admin()',
+    $$'id', gen_random_uuid(), 'token_hash', sha256(n::text::bytea)$$);
+SELECT pg_temp.clone('tokens', 'user_id = pg_temp.admin() AND app_id = pg_temp.app()',
+    $$'id', gen_random_uuid(), 'name', 'token ' || n, 'token_hash', sha256(n::text::bytea)$$);
+SELECT pg_temp.clone('audit_entries', $$app_id = pg_temp.app() AND action = 'app.create'$$,
+    $$'id', gen_random_uuid()$$);
+SELECT pg_temp.clone('env_variables', $$app_id = pg_temp.app() AND name = 'PLAIN'$$,
+    $$'script_id', null, 'name', 'NAME_' || n$$);
+SELECT pg_temp.clone('env_variables', $$app_id = pg_temp.app() AND name LIKE 'NAME%'$$,
+    $$'script_id', pg_temp.script()$$, 1);
+SELECT pg_temp.clone('secrets', $$app_id = pg_temp.app() AND name = 'HIDDEN'$$,
+    $$'script_id', null, 'name', 'NAME_' || n$$);
+SELECT pg_temp.clone('secrets', $$app_id = pg_temp.app() AND name LIKE 'NAME%'$$,
+    $$'script_id', pg_temp.script()$$, 1);
 
-INSERT INTO cluster_nodes (id, number, name, started_at, isolation)
-SELECT gen_random_uuid(), 100 + n, 'node-' || n, now(), isolation
-FROM cluster_nodes, generate_series(1, 100) AS n;
+SELECT pg_temp.clone('versions', 'script_id = pg_temp.script()',
+    $$'id', gen_random_uuid(), 'number', 1000 + n$$);
+SELECT pg_temp.clone('deployments', 'script_id = pg_temp.script()', $$'id', gen_random_uuid()$$);
+SELECT pg_temp.clone('invocations', 'id = pg_temp.invocation()',
+    $$'id', gen_random_uuid(), 'seq', 1000 + n$$);
+SELECT pg_temp.clone('log_records', 'invocation_id = pg_temp.invocation()',
+    $$'seq', 1000 + n, 'number', n$$);
 
-INSERT INTO env_variables (app_id, name, value, updated_by, updated_at)
-SELECT app_id, 'NAME_' || n, 'x', created_by, now() FROM seed, generate_series(1, 100) AS n;
-
-INSERT INTO secrets
-SELECT (jsonb_populate_record(secret, jsonb_build_object('name', 'NAME_' || n))).*
-FROM secrets AS secret JOIN seed USING (app_id), generate_series(1, 100) AS n;
-
--- More versions and deployments of one script, then more scripts with one of each.
-INSERT INTO versions
-SELECT (jsonb_populate_record(version, jsonb_build_object(
-    'id', gen_random_uuid(), 'number', 1 + n))).*
-FROM versions AS version JOIN seed ON seed.version_id = version.id, generate_series(1, 100) AS n;
-
-INSERT INTO deployments
-SELECT (jsonb_populate_record(deployment, jsonb_build_object('id', gen_random_uuid()))).*
-FROM deployments AS deployment JOIN seed ON seed.deployment_id = deployment.id,
-     generate_series(1, 100);
-
-INSERT INTO scripts (id, app_id, name, created_at)
-SELECT gen_random_uuid(), app_id, 'script-' || n, now() FROM seed, generate_series(1, 100) AS n;
-
-INSERT INTO versions
-SELECT (jsonb_populate_record(version, jsonb_build_object(
-    'id', gen_random_uuid(), 'script_id', script.id))).*
-FROM versions AS version JOIN seed ON seed.version_id = version.id,
-     scripts AS script WHERE script.name LIKE 'script-%';
-
-INSERT INTO deployments
-SELECT (jsonb_populate_record(deployment, jsonb_build_object(
-    'id', gen_random_uuid(), 'script_id', version.script_id, 'version_id', version.id))).*
-FROM deployments AS deployment JOIN seed ON seed.deployment_id = deployment.id,
-     versions AS version JOIN scripts AS script ON script.id = version.script_id
-WHERE script.name LIKE 'script-%';
-
-UPDATE scripts AS script SET active_deployment_id = deployment.id
-FROM deployments AS deployment
+-- A hundred scripts, each with a version that serves, a route and an invocation; the ids of what
+-- belongs to a script are made from its own.
+SELECT pg_temp.clone('scripts', 'id = pg_temp.script()', $$'id', gen_random_uuid(),
+    'name', 'script-' || n, 'active_deployment_id', null$$);
+CREATE TEMP TABLE script AS
+SELECT id, row_number() OVER () AS at FROM scripts WHERE name LIKE 'script-%';
+INSERT INTO versions SELECT made.* FROM script, LATERAL (
+    SELECT (jsonb_populate_record(old, jsonb_build_object(
+        'id', gen_random_uuid(), 'script_id', script.id))).*
+    FROM versions AS old WHERE old.script_id = pg_temp.script() AND old.number = 1) AS made;
+INSERT INTO deployments SELECT made.* FROM versions AS version JOIN script
+    ON script.id = version.script_id, LATERAL (
+    SELECT (jsonb_populate_record(old, jsonb_build_object('id', gen_random_uuid(),
+        'script_id', script.id, 'version_id', version.id))).*
+    FROM deployments AS old WHERE old.script_id = pg_temp.script() LIMIT 1) AS made;
+UPDATE scripts AS script SET active_deployment_id = deployment.id FROM deployments AS deployment
 WHERE deployment.script_id = script.id AND script.name LIKE 'script-%';
-
-INSERT INTO routes
-SELECT (jsonb_populate_record(route, jsonb_build_object(
-    'id', gen_random_uuid(), 'script_id', script.id, 'pattern', '/' || script.name))).*
-FROM routes AS route JOIN seed USING (script_id), scripts AS script
-WHERE script.name LIKE 'script-%';
-
--- Invocations and log records of every script, and a hundred of one.
-INSERT INTO invocations
-SELECT (jsonb_populate_record(invocation, jsonb_build_object(
-    'id', gen_random_uuid(), 'seq', 1000 + row_number() OVER (), 'script_id', script.id))).*
-FROM invocations AS invocation JOIN seed ON seed.invocation_id = invocation.id,
-     scripts AS script, generate_series(1, 3)
-WHERE script.app_id = seed.app_id;
-
-INSERT INTO invocations
-SELECT (jsonb_populate_record(invocation, jsonb_build_object(
-    'id', gen_random_uuid(), 'seq', 2000 + n))).*
-FROM invocations AS invocation JOIN seed ON seed.invocation_id = invocation.id,
-     generate_series(1, 100) AS n;
-
-INSERT INTO log_records
-SELECT (jsonb_populate_record(record, jsonb_build_object('seq', 1000 + n, 'number', n))).*
-FROM log_records AS record JOIN seed USING (invocation_id), generate_series(1, 100) AS n;
+INSERT INTO routes SELECT made.* FROM script, LATERAL (
+    SELECT (jsonb_populate_record(old, jsonb_build_object('id', gen_random_uuid(),
+        'script_id', script.id, 'pattern', '/' || script.id))).*
+    FROM routes AS old WHERE old.script_id = pg_temp.script() LIMIT 1) AS made;
+INSERT INTO invocations SELECT made.* FROM script, LATERAL (
+    SELECT (jsonb_populate_record(old, jsonb_build_object('id', gen_random_uuid(),
+        'script_id', script.id, 'seq', 2000 + script.at))).*
+    FROM invocations AS old WHERE old.id = pg_temp.invocation()) AS made;
 """
 
 
