@@ -53,8 +53,8 @@ def expected(rule: Rule, person: Person, target: str) -> str:
     if person.token is None:
         return "unauthenticated"
     if rule.role == "session":
-        allowed = rule.scope == "any" or (person.everywhere and person.holds(rule.scope))
-        return "ok" if allowed else "denied"
+        reaches = rule.scope == "read" or person.everywhere
+        return "ok" if reaches and person.holds(rule.scope) else rule.refusal
     if rule.role == "admin":
         return "ok" if person.admin and person.holds(rule.scope) else rule.refusal
     reaches = target == OWN or (target == OTHER and person.admin)

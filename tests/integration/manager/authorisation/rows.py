@@ -30,9 +30,9 @@ class Rule:
     """What it takes.
 
     `role` is the least role in the app, or `session`: any user, `admin`: of the instance,
-    `anybody`: no log-in either. `scope` is what a token needs: `any` will do, or, if empty, none.
-    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; only
-    for `admin` also `hidden`.
+    `anybody`: no log-in either. `scope` is what a token needs; empty: no token will do.
+    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; for
+    `session` and `admin` also `hidden`.
     """
 
     role: str
@@ -47,7 +47,8 @@ LOGS_OR_NULL: Final = Rule("operator", "logs", refusal="null")
 CHANGE: Final = Rule("editor", "deploy")
 READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
-SESSION: Final = Rule("session", "any")
+SESSION: Final = Rule("session", "read")
+SESSION_OBJECT: Final = Rule("session", "read", refusal="hidden")
 ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
 ADMIN: Final = Rule("admin", "admin")
@@ -146,7 +147,7 @@ OBJECTS: Final[Mapping[str, Fields]] = {
         },
         at='app(name: "$app") { auditEntries { edges { node { % } } } }',
     ),
-    "ClusterNode": Fields({SESSION: "id number name startedAt isolation"}),
+    "ClusterNode": Fields({SESSION_OBJECT: "id number name startedAt isolation"}),
     "NodeIsolation": Fields(
         {SESSION: "level layers"}, at="clusterNodes { edges { node { isolation { % } } } }"
     ),
