@@ -51,7 +51,7 @@ SELECT pg_temp.clone('sessions', 'user_id = pg_temp.admin()',
 SELECT pg_temp.clone('tokens', 'user_id = pg_temp.admin() AND app_id = pg_temp.app()',
     $$'id', gen_random_uuid(), 'name', 'token ' || n, 'token_hash', sha256(n::text::bytea)$$);
 SELECT pg_temp.clone('audit_entries', $$app_id = pg_temp.app() AND action = 'app.create'$$,
-    $$'id', gen_random_uuid()$$);
+    $$'id', '01900000-0000-7000-8000-' || lpad(n::text, 12, '0')$$); -- the id holds the time
 SELECT pg_temp.clone('env_variables', $$app_id = pg_temp.app() AND name = 'PLAIN'$$,
     $$'script_id', null, 'name', 'NAME_' || n$$);
 SELECT pg_temp.clone('env_variables', $$app_id = pg_temp.app() AND name LIKE 'NAME%'$$,

@@ -31,8 +31,8 @@ class Rule:
 
     `role` is the least role in the app, or `session`: any user, `admin`: of the instance,
     `anybody`: no log-in either. `scope` is what a token needs; empty: no token will do.
-    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; for
-    `session` and `admin` also `hidden`.
+    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; only
+    for `admin` also `hidden`.
     """
 
     role: str
@@ -48,7 +48,6 @@ CHANGE: Final = Rule("editor", "deploy")
 READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
 SESSION: Final = Rule("session", "read")
-SESSION_OBJECT: Final = Rule("session", "read", refusal="hidden")
 ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
 ADMIN: Final = Rule("admin", "admin")
@@ -147,7 +146,7 @@ OBJECTS: Final[Mapping[str, Fields]] = {
         },
         at='app(name: "$app") { auditEntries { edges { node { % } } } }',
     ),
-    "ClusterNode": Fields({SESSION_OBJECT: "id number name startedAt isolation"}),
+    "ClusterNode": Fields({SESSION: "id number name startedAt isolation"}),
     "NodeIsolation": Fields(
         {SESSION: "level layers"}, at="clusterNodes { edges { node { isolation { % } } } }"
     ),
