@@ -43,7 +43,7 @@ class Feed(Generic[T]):
     read_query: str
     position_query: str
     from_row: Callable[[asyncpg.Record], T]
-    text_column: str
+    text_column: str | None = None  # what may be long in a row
 
     async def position(self, db: Executor) -> LivePosition:
         """How far every node has come."""
@@ -70,7 +70,7 @@ class Feed(Generic[T]):
             after=after,
             upto=reached,
             records=[self.from_row(row) for row in found],
-            text_length=sum(len(row[self.text_column]) for row in found),
+            text_length=sum(len(row[self.text_column]) for row in found) if self.text_column else 0,
         )
 
 

@@ -66,6 +66,7 @@ class DeploymentActivated:
 
     cursor: str = strawberry.field(description="Go on from here after a reconnect.")
     deployment: DeploymentView = strawberry.field(description="The record of it.")
+    lagged: bool = _lagged()
 
 
 @strawberry.type(description="What can be followed.")
@@ -148,6 +149,7 @@ class Subscription:
                 yield DeploymentActivated(
                     cursor=cursors.LIVE_DEPLOYMENTS.encode(seen.position),
                     deployment=DeploymentView.of(seen.record),
+                    lagged=seen.lagged,
                 )
 
 
