@@ -12,13 +12,16 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from picloud import config_places
 from picloud import config_values as values
 from picloud.config_values import Parser, Secret
+from picloud.domain.deletion import DeletionRules
 from picloud.domain.limits import KIB, MIB, MOST_MEMORY_MB, Limits
+from picloud.domain.quota import DEFAULTS, HIGHEST, Quota
 from picloud.errors import Expected
 
 PREFIX: Final = "PICLOUD_"
@@ -35,6 +38,11 @@ class ConfigError(Expected):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(faults))
+
+
+def _quota(quota: Quota) -> Any:
+    default, about = DEFAULTS[quota]
+    return field(default=default, metadata=_about(about, values.integer(0, HIGHEST)))
 
 
 def _about(text: str, parse: Parser, *, secret: bool = False) -> dict[str, Any]:
@@ -308,6 +316,26 @@ class Settings:
         default=200,
         metadata=_about("websocket operations of a user at a time", values.integer(1, 100_000)),
     )
+    quota_scripts: int = _quota(Quota.SCRIPTS)
+    quota_source_mb: int = _quota(Quota.SOURCE_MB)
+    quota_routes: int = _quota(Quota.ROUTES)
+    quota_members: int = _quota(Quota.MEMBERS)
+    quota_tokens: int = _quota(Quota.TOKENS)
+    quota_env_variables: int = _quota(Quota.ENV_VARIABLES)
+    quota_secrets: int = _quota(Quota.SECRETS)
+    quota_former_names: int = _quota(Quota.FORMER_NAMES)
+    max_apps_per_user: int = field(
+        default=100,
+        metadata=_about("apps one user may create", values.integer(0, 1_000_000)),
+    )
+    undo_days: int = field(
+        default=7,
+        metadata=_about("how long a deletion can be undone", values.integer(1, 365)),
+    )
+    name_rest_days: int = field(
+        default=90,
+        metadata=_about("how long nobody gets a purged app's name", values.integer(0, 3650)),
+    )
     drain_seconds: int = field(
         default=10,
         metadata=_about("time in-flight invocations get at a stop", values.integer(0, 600)),
@@ -342,6 +370,18 @@ class Settings:
             if not getattr(self, f"{name}_listen"):
                 address = f"unix:{self.run_dir / name}.sock"
                 object.__setattr__(self, f"{name}_listen", address)
+
+    @property
+    def quotas(self) -> dict[Quota, int]:
+        """What an app may have that has no quotas of its own."""
+        return {quota: getattr(self, f"quota_{quota.value}") for quota in Quota}
+
+    @property
+    def deletion_rules(self) -> DeletionRules:
+        """What becomes of what is deleted."""
+        return DeletionRules(
+            undo=timedelta(days=self.undo_days), name_rest=timedelta(days=self.name_rest_days)
+        )
 
     @property
     def max_upload(self) -> int:

@@ -33,10 +33,18 @@ class AppRole(StrEnum):
     VIEWER = "viewer"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a user stands to an app that is there; without a role they are no member."""
+
+    role: AppRole | None
+
+
 class Permission(StrEnum):
     """One thing that can be allowed in an app."""
 
     APP_READ = auto()
+    APP_LEAVE = auto()
     LOGS_READ = auto()
     ENV_READ = auto()  # values of env variables, hints of secrets; names are for everybody
     INVOKE = auto()
@@ -49,9 +57,10 @@ class Permission(StrEnum):
     APP_RENAME = auto()
     APP_DELETE = auto()
     APP_TRANSFER = auto()
+    QUOTAS_CHANGE = auto()  # an admin's only
 
 
-_VIEWER: Final = frozenset({Permission.APP_READ})
+_VIEWER: Final = frozenset({Permission.APP_READ, Permission.APP_LEAVE})
 _OPERATOR: Final = _VIEWER | {Permission.LOGS_READ, Permission.ENV_READ, Permission.INVOKE}
 _EDITOR: Final = _OPERATOR | {
     Permission.SCRIPT_DEPLOY,
@@ -60,7 +69,7 @@ _EDITOR: Final = _OPERATOR | {
 }
 PERMISSIONS: Final[Mapping[AppRole, frozenset[Permission]]] = MappingProxyType(
     {
-        AppRole.OWNER: frozenset(Permission),
+        AppRole.OWNER: frozenset(Permission) - {Permission.QUOTAS_CHANGE},
         AppRole.EDITOR: _EDITOR,
         AppRole.OPERATOR: _OPERATOR,
         AppRole.VIEWER: _VIEWER,

@@ -63,16 +63,38 @@ class PermissionDenied(Expected):
     status = 403
 
 
+class LastOwner(Expected):
+    """An app needs an owner."""
+
+    code = "last_owner"
+    status = 409
+
+    def __init__(self, *, apps: Sequence[str]) -> None:
+        self.apps = tuple(apps)
+        names = ", ".join(map(repr, apps))
+        super().__init__(f"Nobody else owns {names}: make somebody an owner of it first.")
+
+
+class AlreadyMember(Expected):
+    """This user is a member of the app already."""
+
+    code = "already_member"
+    status = 409
+
+    def __init__(self, *, email: str, role: str) -> None:
+        super().__init__(f"{email} is a member already, as {role}: change the role instead.")
+
+
 class QuotaExceeded(Expected):
-    """There are as many of these as there may be."""
+    """The app would have more than its quota."""
 
     code = "quota_exceeded"
     status = 409
 
-    def __init__(self, *, what: str, limit: int) -> None:
-        self.what = what
+    def __init__(self, *, quota: str, limit: int, wanted: int) -> None:
+        self.quota = quota
         self.limit = limit
-        super().__init__(f"There may be at most {limit} {what}.")
+        super().__init__(f"This would make {wanted}, more than the quota {quota}={limit}.")
 
 
 class Unauthenticated(Expected):

@@ -28,7 +28,6 @@ _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,63})(\.\.\.)?\}")
 _UNFIT: Final = re.compile("[/\\x00-\\x1f\\x7f\\ufffd]")
 _EXACT: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-MAX_ROUTES: Final = 200  # of one app
 RESERVED: Final = ".picloud"  # the first part of paths that are the platform's own in every app
 _SAFE: Final = "~!$&'()*+,;=:@"  # what a path may hold as it is, besides letters, digits and -._
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from picloud.domain.app import App, AppRole, Permission, require
+from picloud.domain.app import App, Permission, may, require
+from picloud.domain.deletion import DeletedApp
 from picloud.domain.failures import NotFound
 from picloud.domain.names import script_name_faults
 from picloud.domain.user import Actor
-from picloud.store import apps, scripts
-from picloud.store.database import Executor
+from picloud.store import apps, deletions, quotas, scripts
+from picloud.store.database import Executor, PoolConnection
 
 
 async def app_for(
@@ -27,19 +26,33 @@ async def app_for(
     if actor.token and actor.token.script_id and script is not None:
         found = await scripts.find_script(db, app_id=app.id, name=script)
         script_id = found.id if found else None
-    _require_named(actor, role, permission, app, script_id)
+    try:
+        require(actor, role, permission, app_id=app.id, script_id=script_id)
+    except NotFound as exc:  # names what was asked for, as for an app that is not there
+        raise NotFound(kind="app", name=name) from exc
     return app
 
 
-def _require_named(
+async def held_app_for(
+    db: PoolConnection,
     actor: Actor,
-    role: AppRole | None,
+    name: str,
     permission: Permission,
-    app: App,
-    script_id: UUID | None,
-) -> None:
-    """As `require`; the answer names the app as the one for an unknown name does."""
-    try:
-        require(actor, role, permission, app_id=app.id, script_id=script_id)
-    except NotFound as exc:
-        raise NotFound(kind="app", name=app.name) from exc
+    *,
+    script: str | None = None,
+) -> App:
+    """As `app_for`, in a transaction: app and right stay as they are until its end."""
+    app = await app_for(db, actor, name, permission, script=script)
+    if not await quotas.hold_app(db, app.id):
+        raise NotFound(kind="app", name=name)
+    return await app_for(db, actor, name, permission, script=script)
+
+
+async def find_restorable(db: Executor, actor: Actor, name: str) -> DeletedApp | None:
+    """The deleted app of this name, None unless the actor may restore it."""
+    found = None if script_name_faults(name) else await deletions.find_deleted_app(db, name)
+    if found is None:
+        return None
+    app_id = found.app.id
+    role = await deletions.role_in_deleted_app(db, user_id=actor.user.id, app_id=app_id)
+    return found if may(actor, role, Permission.APP_DELETE, app_id=app_id) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,13 +16,17 @@ from picloud.manager.activation import Activation
 from picloud.manager.apps import Apps
 from picloud.manager.audit import Audit
 from picloud.manager.clock import utc_now
+from picloud.manager.deletions import Deletions
 from picloud.manager.deployments import Deployments
 from picloud.manager.deploys import DeployLimits, Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.graphql.context import Services
 from picloud.manager.identity import Identity
+from picloud.manager.members import Members
 from picloud.manager.passwords import Passwords
 from picloud.manager.people_services import open_people
+from picloud.manager.purges import Purges
+from picloud.manager.quotas import Quotas
 from picloud.manager.routes import Routes
 from picloud.manager.source_checks import SourceChecks
 from picloud.manager.tails import Hub
@@ -78,19 +82,39 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             ceilings=settings.ceilings,
         )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
+        quotas = Quotas(pool=pool, instance=settings.quotas, audit=audit)
+        purges = Purges(pool=pool, rules=settings.deletion_rules, clock=utc_now)
         environment = Environment(
-            pool=pool, keys=KeyFile(settings.key_file), audit=audit, clock=utc_now
+            pool=pool, keys=KeyFile(settings.key_file), quotas=quotas, audit=audit, clock=utc_now
         )
-        routes = Routes(pool=pool, ids=ids, clock=utc_now, audit=audit)
+        routes = Routes(pool=pool, quotas=quotas, ids=ids, clock=utc_now, audit=audit)
         services = Services(
             pool=pool,
             identity=Identity(pool=pool, clock=utc_now),
             people=people,
-            apps=Apps(pool=pool, audit=audit, ids=ids, clock=utc_now),
+            apps=Apps(
+                pool=pool,
+                quotas=quotas,
+                max_per_user=settings.max_apps_per_user,
+                audit=audit,
+                ids=ids,
+                clock=utc_now,
+            ),
+            members=Members(pool=pool, quotas=quotas, audit=audit),
+            quotas=quotas,
+            deletions=Deletions(
+                pool=pool,
+                quotas=quotas,
+                rules=settings.deletion_rules,
+                audit=audit,
+                clock=utc_now,
+                on_deletion=purges.wake,
+            ),
             deploys=Deploys(
                 pool=pool,
                 checks=checks,
                 activation=activation,
+                quotas=quotas,
                 audit=audit,
                 ids=ids,
                 clock=utc_now,
@@ -99,25 +123,27 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             deployments=Deployments(pool=pool, activation=activation, audit=audit),
             environment=environment,
             routes=routes,
-            tokens=Tokens(pool=pool, audit=audit, ids=ids, clock=utc_now),
+            tokens=Tokens(pool=pool, quotas=quotas, audit=audit, ids=ids, clock=utc_now),
             hub=hub,
             urls=urls,
         )
         await checks.forget_abandoned()
         await environment.prepare_key()
         owner = await _owner(people.accounts, settings)
-        await stack.enter_async_context(_running(hub))
+        await stack.enter_async_context(_running(tails=hub.run(), purges=purges.run()))
         yield Manager(services=services, owner=owner)
 
 
 @contextlib.asynccontextmanager
-async def _running(hub: Hub) -> AsyncIterator[None]:
+async def _running(**loops: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run loops by name for as long as the block lasts."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(hub.run(), name="tails")
+        tasks = [group.create_task(loop, name=name) for name, loop in loops.items()]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 async def _owner(accounts: Accounts, settings: Settings) -> OwnerCreated | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Final
 
 from picloud.domain.app import App, Permission
 from picloud.domain.audit import AuditAction, Details
@@ -12,6 +13,7 @@ from picloud.domain.failures import FieldFault, require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.limits import Isolation, Limits, limit_faults, resolve
 from picloud.domain.names import script_name_faults
+from picloud.domain.quota import Quota
 from picloud.domain.route import Route
 from picloud.domain.script import Script, SourceInfo, Version
 from picloud.domain.source import (
@@ -23,13 +25,16 @@ from picloud.domain.source import (
     single_faults,
 )
 from picloud.domain.user import Actor
-from picloud.manager.access import app_for
+from picloud.manager.access import app_for, held_app_for
 from picloud.manager.activation import Activation
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
+from picloud.manager.quotas import Quotas
 from picloud.manager.source_checks import SourceChecks
-from picloud.store import deployments, routes, scripts, versions
+from picloud.store import deletions, deployments, routes, routing, scripts, versions
 from picloud.store.database import Executor, Pool, PoolConnection
+
+_WATCHED: Final = (Quota.SCRIPTS, Quota.SOURCE_MB, Quota.ROUTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,7 @@ class Deploys:
         pool: Pool,
         checks: SourceChecks,
         activation: Activation,
+        quotas: Quotas,
         audit: Audit,
         ids: IdMaker,
         clock: Clock,
@@ -90,6 +96,7 @@ class Deploys:
         self._pool = pool
         self._checks = checks
         self._activation = activation
+        self._quotas = quotas
         self._audit = audit
         self._ids = ids
         self._clock = clock
@@ -98,8 +105,9 @@ class Deploys:
     async def deploy(self, actor: Actor, upload: Upload) -> Deployed:
         """Deploy a source.
 
-        Raises `NotFound`, `PermissionDenied`, `InvalidInput`, `SourceRejected`, `NodeUnavailable`;
-        after any of them the version that served goes on serving.
+        Raises `NotFound`, `PermissionDenied`, `InvalidInput`, `SourceRejected`, `NodeUnavailable`,
+        `QuotaExceeded`; after any of them the version that served goes on serving. A script that
+        was deleted is restored.
         """
         app = await app_for(
             self._pool, actor, upload.app, Permission.SCRIPT_DEPLOY, script=upload.name
@@ -112,7 +120,11 @@ class Deploys:
             return found
         info = await self._checks.check(source)
         async with self._pool.acquire() as db, db.transaction():
-            return await self._store(db, actor, app, upload, source, info)
+            app = await held_app_for(
+                db, actor, upload.app, Permission.SCRIPT_DEPLOY, script=upload.name
+            )
+            async with self._quotas.within(db, app, *_WATCHED):
+                return await self._store(db, actor, app, upload, source, info)
 
     def _source(self, upload: Upload) -> Source:
         """The source of an upload; raises `InvalidInput` with every fault."""
@@ -192,8 +204,11 @@ class Deploys:
         info: SourceInfo,
     ) -> Deployed:
         script, created = await self._script(db, actor, app, upload.name)
+        restored = not created and await deletions.restore_script(db, script.id, self._clock())
+        if restored:
+            await routing.notify_routes(db, script.id)
         # Somebody may have deployed the same meanwhile; the script is locked now.
-        if found := await self._unchanged(db, script, upload, source):
+        elif found := await self._unchanged(db, script, upload, source):
             return found
         serves = await versions.active_version(db, script)
         same = None if upload.force else await self._same(db, script, upload, source)

@@ -28,11 +28,13 @@ from picloud.domain.environment import (
 )
 from picloud.domain.failures import NotFound, require_valid
 from picloud.domain.names import script_name_faults
+from picloud.domain.quota import Quota
 from picloud.domain.script import Script
 from picloud.domain.user import Actor
 from picloud.manager.access import app_for
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
+from picloud.manager.quotas import Quotas
 from picloud.store import app_settings, env_variables, routing, scripts, secrets
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool, PoolConnection
@@ -61,11 +63,15 @@ class _Change:
 class Environment:
     """Env, secrets and egress policy of apps, for who may change them.
 
-    Every method raises `NotFound`, `PermissionDenied` and `InvalidInput`.
+    Every method raises `NotFound`, `PermissionDenied` and `InvalidInput`; those that set something
+    raise `QuotaExceeded`, too.
     """
 
-    def __init__(self, *, pool: Pool, keys: KeyFile, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, *, pool: Pool, keys: KeyFile, quotas: Quotas, audit: Audit, clock: Clock
+    ) -> None:
         self._audit = audit
+        self._quotas = quotas
         self._pool = pool
         self._keys = keys
         self._clock = clock
@@ -94,7 +100,7 @@ class Environment:
         require_valid(
             [*name_faults(names, place=VARIABLES), *value_faults(values, place=VARIABLES)]
         )
-        async with self._changing(app, script) as change:
+        async with self._changing(app, script, Quota.ENV_VARIABLES) as change:
             before = await env_variables.names_set(change.db, change.owner_id, names)
             for each in values:
                 variable = EnvVariable(
@@ -136,7 +142,7 @@ class Environment:
         names = [each.name for each in values]
         faults = value_faults(values, place=SECRETS, allow_empty=False)
         require_valid([*name_faults(names, place=SECRETS), *faults])
-        async with self._changing(app, script) as change:
+        async with self._changing(app, script, Quota.SECRETS) as change:
             before = await secrets.names_set(change.db, change.owner_id, names)
             vault = await secrets.vault_of(change.db, app.id, self._keys, now=change.at)
             for each in values:
@@ -209,8 +215,14 @@ class Environment:
         )
 
     @contextlib.asynccontextmanager
-    async def _changing(self, app: App, script: str | None = None) -> AsyncIterator[_Change]:
-        async with self._pool.acquire() as db, db.transaction():
+    async def _changing(
+        self, app: App, script: str | None = None, *watched: Quota
+    ) -> AsyncIterator[_Change]:
+        async with (
+            self._pool.acquire() as db,
+            db.transaction(),
+            self._quotas.within(db, app, *watched),
+        ):
             revision = await app_settings.raise_revision(db, app.id)
             if revision is None:
                 raise NotFound(kind="app", name=app.name)

@@ -17,8 +17,10 @@ from picloud.domain.log_record import LogRecord
 from picloud.domain.page import LivePosition, Page, PageRequest
 from picloud.store import (
     audit,
+    deletions,
     deployments,
     env_variables,
+    members,
     records,
     routes,
     scripts,
@@ -67,6 +69,14 @@ class PageReader:
             self._batch(
                 lambda db, ids, query: scripts.list_scripts(db, ids, query.request, only=query.only)
             )
+        )
+        self.deleted_scripts = DataLoader(
+            self._batch(
+                lambda db, ids, query: deletions.list_deleted_scripts(db, ids, query.request)
+            )
+        )
+        self.members = DataLoader(
+            self._batch(lambda db, ids, query: members.list_members(db, ids, query.request))
         )
         self.versions = DataLoader(
             self._batch(lambda db, ids, query: versions.list_versions(db, ids, query.request))

@@ -17,7 +17,7 @@ from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
 from picloud.manager.identity import secret_hash
 from picloud.manager.sessions import Sessions
-from picloud.store import password_resets, users
+from picloud.store import members, password_resets, users
 from picloud.store.access import notify_access
 from picloud.store.database import Pool, PoolConnection
 
@@ -66,10 +66,11 @@ class People:
         return changed
 
     async def disable(self, actor: Actor, email: str) -> User:
-        """Let a user in no more, and end all that is open; raises `LastAdmin`."""
+        """Let a user in no more, and end all that is open; raises `LastAdmin`, `LastOwner`."""
         async with self._changing(actor, email) as (db, user):
             changed = replace(user, disabled_at=user.disabled_at or self._clock())
             if changed != user:
+                await members.require_other_owners(db, user.id)
                 await self._save(db, user, changed)
                 await password_resets.delete_reset(db, user.id)
                 await self._sessions.end_all(db, user.id)

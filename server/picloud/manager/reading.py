@@ -7,7 +7,7 @@ however many there are. What the actor may not see does not exist.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from picloud.domain.app import (
     AppRole,
     InstancePermission,
     Permission,
+    Standing,
     is_admin,
     knows,
     may,
@@ -29,24 +30,30 @@ from picloud.domain.app import (
 from picloud.domain.audit import AuditEntry, AuditFilter
 from picloud.domain.cluster_node import ClusterNode
 from picloud.domain.comparison import Comparison
+from picloud.domain.deletion import DeletedApp, DeletedScript
 from picloud.domain.deployment import Deployment
 from picloud.domain.endpoint import RateLimit
 from picloud.domain.environment import EnvVariable, Secret
 from picloud.domain.failures import NotFound
 from picloud.domain.invocation import Invocation
+from picloud.domain.member import Member
 from picloud.domain.names import script_name_faults
 from picloud.domain.page import Page, PageRequest
+from picloud.domain.quota import Quota, QuotaUse, Usage
 from picloud.domain.route import Overlap, Route, asked_before
 from picloud.domain.script import Script, Version
 from picloud.domain.source import Source
 from picloud.domain.token import Token
-from picloud.domain.user import Actor, User
+from picloud.domain.user import Actor, Scope, User
+from picloud.manager.access import find_restorable
 from picloud.manager.pages import DeploymentPage, InvocationPage, ListQuery, LogPage, PageReader
 from picloud.store import (
+    app_names,
     app_settings,
     apps,
     audit,
     cluster_nodes,
+    deletions,
     deployments,
     records,
     routes,
@@ -55,6 +62,7 @@ from picloud.store import (
     users,
     versions,
 )
+from picloud.store import quotas as quota_store
 from picloud.store.app_settings import Egress
 from picloud.store.database import Pool
 from picloud.store.deployments import VersionCount
@@ -67,11 +75,12 @@ COUNTED: Final = 10_000  # of a script's newest invocations, where they are coun
 class Reading:
     """Objects and lists, as far as this actor may see them."""
 
-    def __init__(self, *, pool: Pool, actor: Actor) -> None:
+    def __init__(self, *, pool: Pool, actor: Actor, quotas: Mapping[Quota, int]) -> None:
+        self._instance_quotas = quotas
         self._pool = pool
         self._actor = actor
         self._pages = PageReader(pool)
-        self._roles = DataLoader(self._load_roles)
+        self._standings = DataLoader(self._load_standings)
         self._apps: DataLoader[UUID, App | None] = DataLoader(lambda ids: apps.get_apps(pool, ids))
         self._scripts: DataLoader[UUID, Script | None] = DataLoader(
             lambda ids: scripts.get_scripts(pool, ids)
@@ -103,6 +112,12 @@ class Reading:
         self._rate_limits: DataLoader[UUID, tuple[RateLimit, ...] | None] = DataLoader(
             lambda ids: routes.app_rate_limits(pool, ids)
         )
+        self._usage: DataLoader[UUID, Usage | None] = DataLoader(
+            lambda ids: quota_store.get_usage(pool, ids)
+        )
+        self._aliases: DataLoader[UUID, list[str]] = DataLoader(
+            lambda ids: app_names.get_aliases(pool, ids)
+        )
         self._invocations: DataLoader[UUID, Invocation | None] = DataLoader(
             lambda ids: records.get_invocations(pool, ids)
         )
@@ -132,6 +147,10 @@ class Reading:
             return None
         app = await apps.find_app(self._pool, name)
         return app if app and await self._knows(app.id) else None
+
+    async def deleted_app_named(self, name: str) -> DeletedApp | None:
+        """A deleted app by name, for who may restore it."""
+        return await find_restorable(self._pool, self._actor, name)
 
     async def script_named(self, app: App, name: str) -> Script | None:
         """A script of an app by name."""
@@ -307,6 +326,29 @@ class Reading:
             raise NotFound(kind="app", name=app.name)
         return egress
 
+    async def role_in(self, app: App) -> AppRole | None:
+        """The actor's own place in an app; None for an admin who has none."""
+        standing = await self._standings.load(app.id)
+        return standing.role if standing else None
+
+    async def member_user(self, member: Member) -> User:
+        """Who a member is that the actor has read."""
+        user = await self._users.load(member.user_id)
+        if user is None:
+            raise NotFound(kind="user")
+        return user
+
+    async def quotas(self, app: App) -> list[QuotaUse]:
+        """What an app has and may have."""
+        await self._require(app.id, Permission.APP_READ)
+        usage = await self._usage.load(app.id)
+        return [] if usage is None else [usage.of(each, self._instance_quotas) for each in Quota]
+
+    async def former_names(self, app: App) -> list[str]:
+        """The names an app had."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._aliases.load(app.id)
+
     async def env_value(self, variable: EnvVariable) -> str | None:
         """A variable's value; None for who may know its name only."""
         return variable.value if await self._may(variable.app_id, Permission.ENV_READ) else None
@@ -323,6 +365,27 @@ class Reading:
         member = None if is_admin(self._actor) else self._actor.user.id
         only = self._actor.token.app_id if self._actor.token else None
         return await apps.list_apps(self._pool, request, member=member, only=only)
+
+    async def list_deleted_apps(self, request: PageRequest[str]) -> Page[DeletedApp]:
+        """The deleted apps the actor may restore."""
+        token = self._actor.token
+        if token and (Scope.ADMIN not in token.scopes or token.script_id):
+            return Page(items=[], has_next=False, has_previous=False)
+        owner = None if is_admin(self._actor) else self._actor.user.id
+        only = token.app_id if token else None
+        return await deletions.list_deleted_apps(self._pool, request, owner=owner, only=only)
+
+    async def list_deleted_scripts(
+        self, app: App, request: PageRequest[str]
+    ) -> Page[DeletedScript]:
+        """The deleted scripts of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.deleted_scripts.load(ListQuery(app.id, request))
+
+    async def list_members(self, app: App, request: PageRequest[str]) -> Page[Member]:
+        """The members of an app."""
+        await self._require(app.id, Permission.APP_READ)
+        return await self._pages.members.load(ListQuery(app.id, request))
 
     async def list_cluster_nodes(self, request: PageRequest[int]) -> Page[ClusterNode]:
         """The nodes."""
@@ -410,7 +473,8 @@ class Reading:
     # Permission
 
     async def _knows(self, app_id: UUID) -> bool:
-        return knows(self._actor, await self._roles.load(app_id), app_id=app_id)
+        standing = await self._standings.load(app_id)
+        return standing is not None and knows(self._actor, standing.role, app_id=app_id)
 
     async def _may_script(self, script: Script) -> bool:
         return await self._may(script.app_id, script_id=script.id)
@@ -425,14 +489,18 @@ class Reading:
         *,
         script_id: UUID | None = None,
     ) -> bool:
-        role = await self._roles.load(app_id)
-        return may(self._actor, role, permission, app_id=app_id, script_id=script_id)
+        standing = await self._standings.load(app_id)
+        return standing is not None and may(
+            self._actor, standing.role, permission, app_id=app_id, script_id=script_id
+        )
 
     async def _require(
         self, app_id: UUID, permission: Permission, *, script_id: UUID | None = None
     ) -> None:
-        role = await self._roles.load(app_id)
-        require(self._actor, role, permission, app_id=app_id, script_id=script_id)
+        standing = await self._standings.load(app_id)
+        if standing is None:
+            raise NotFound(kind="app")
+        require(self._actor, standing.role, permission, app_id=app_id, script_id=script_id)
 
     async def _require_of(self, owner: App | Script, permission: Permission) -> None:
         if isinstance(owner, App):
@@ -446,5 +514,5 @@ class Reading:
             raise NotFound(kind="version")
         await self._require_of(script, Permission.LOGS_READ)
 
-    async def _load_roles(self, app_ids: list[UUID]) -> Sequence[AppRole | None]:
-        return await apps.get_roles(self._pool, self._actor.user.id, app_ids)
+    async def _load_standings(self, app_ids: list[UUID]) -> Sequence[Standing | None]:
+        return await apps.get_standings(self._pool, self._actor.user.id, app_ids)

@@ -10,10 +10,10 @@ from uuid import UUID
 from picloud.domain.app import App, Permission
 from picloud.domain.audit import AuditAction, Details
 from picloud.domain.endpoint import Cors, EndpointAuth, Guard, RateLimit, rate_faults
-from picloud.domain.failures import FieldFault, NotFound, QuotaExceeded, require_valid
+from picloud.domain.failures import FieldFault, NotFound, require_valid
 from picloud.domain.ids import IdMaker
+from picloud.domain.quota import Quota
 from picloud.domain.route import (
-    MAX_ROUTES,
     RESERVED,
     Route,
     RouteTaken,
@@ -25,6 +25,7 @@ from picloud.domain.user import Actor
 from picloud.manager.access import app_for
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
+from picloud.manager.quotas import Quotas
 from picloud.store import apps, routes, routing, scripts
 from picloud.store.database import Executor, Pool
 
@@ -57,22 +58,23 @@ class Routes:
     Every method raises `NotFound`, `PermissionDenied` and `InvalidInput`.
     """
 
-    def __init__(self, *, pool: Pool, ids: IdMaker, clock: Clock, audit: Audit) -> None:
+    def __init__(
+        self, *, pool: Pool, quotas: Quotas, ids: IdMaker, clock: Clock, audit: Audit
+    ) -> None:
         self._pool = pool
+        self._quotas = quotas
         self._ids = ids
         self._clock = clock
         self._audit = audit
 
     async def create(self, actor: Actor, new: NewRoute) -> Route:
-        """Lead requests to a script; raises `RouteTaken` and `QuotaExceeded` too."""
+        """Lead requests to a script; raises `RouteTaken`, `QuotaExceeded` too."""
         app = await app_for(self._pool, actor, new.app, Permission.ROUTES_CHANGE)
         method, pattern = _checked(new.method, new.pattern)
         require_valid(new.guard.faults())
         async with self._pool.acquire() as db, db.transaction():
             await _hold(db, app)
             script = await _script(db, app, new.script)
-            if await routes.count_routes(db, app.id) >= MAX_ROUTES:
-                raise QuotaExceeded(what="routes of an app", limit=MAX_ROUTES)
             route = Route(
                 id=self._ids.new(),
                 app_id=app.id,
@@ -83,8 +85,9 @@ class Routes:
                 created_by=actor.user.id,
                 created_at=self._clock(),
             )
-            if not await routes.add_route(db, route):
-                raise RouteTaken(method=method, pattern=pattern)
+            async with self._quotas.within(db, app, Quota.ROUTES):
+                if not await routes.add_route(db, route):
+                    raise RouteTaken(method=method, pattern=pattern)
             await self._audit.record(
                 db,
                 actor,

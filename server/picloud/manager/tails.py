@@ -25,7 +25,7 @@ from picloud.errors import Expected
 from picloud.manager.clock import Clock
 from picloud.manager.identity import look_again
 from picloud.manager.subscription import P, Subscription, Wanted
-from picloud.store import access, apps, deployments, records
+from picloud.store import access, apps, deployments, records, scripts
 from picloud.store.database import DATABASE_LOST, Connection, Pool
 from picloud.store.records import Feed
 
@@ -205,13 +205,15 @@ class Hub:
         actor = await look_again(db, wanted.actor, self._clock)
         if actor is None:
             return Unauthenticated()
-        if await apps.get_apps(db, [wanted.app_id]) == [None]:
+        [standing] = await apps.get_standings(db, actor.user.id, [wanted.app_id])
+        if standing is None:
             return NotFound(kind="app")
-        [role] = await apps.get_roles(db, actor.user.id, [wanted.app_id])
+        if wanted.script_id and await scripts.get_scripts(db, [wanted.script_id]) == [None]:
+            return NotFound(kind="script")
         try:
             require(
                 actor,
-                role,
+                standing.role,
                 wanted.permission,
                 app_id=wanted.app_id,
                 script_id=wanted.script_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +25,7 @@ from picloud.domain.failures import (
 )
 from picloud.domain.ids import IdMaker
 from picloud.domain.names import script_name_faults
+from picloud.domain.quota import Quota
 from picloud.domain.script import Script
 from picloud.domain.token import (
     MAX_TOKENS,
@@ -38,8 +40,11 @@ from picloud.manager.access import app_for
 from picloud.manager.audit import Audit
 from picloud.manager.clock import Clock
 from picloud.manager.identity import secret_hash
+from picloud.manager.quotas import Quotas
 from picloud.store import access, apps, scripts, tokens
 from picloud.store.database import Executor, Pool
+
+TOKENS_PER_USER = "max_tokens_per_user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,11 @@ class Minted:
 class Tokens:
     """What a user may do with tokens."""
 
-    def __init__(self, *, pool: Pool, audit: Audit, ids: IdMaker, clock: Clock) -> None:
+    def __init__(
+        self, *, pool: Pool, quotas: Quotas, audit: Audit, ids: IdMaker, clock: Clock
+    ) -> None:
         self._pool = pool
+        self._quotas = quotas
         self._audit = audit
         self._ids = ids
         self._clock = clock
@@ -104,7 +112,10 @@ class Tokens:
         secret = new_token()
         async with self._pool.acquire() as db, db.transaction():
             await self._hold(db, actor)
-            await tokens.add_token(db, token, token_hash=secret_hash(secret))
+            async with contextlib.AsyncExitStack() as stack:
+                if app is not None:
+                    await stack.enter_async_context(self._quotas.within(db, app, Quota.TOKENS))
+                await tokens.add_token(db, token, token_hash=secret_hash(secret))
             await self._audit.record(
                 db,
                 actor,
@@ -175,8 +186,9 @@ class Tokens:
 
     async def _hold(self, db: Executor, actor: Actor) -> None:
         """Let nobody mint for this user meanwhile, nor revoke the token that mints."""
-        if await tokens.hold_tokens(db, actor.user.id) >= MAX_TOKENS:
-            raise QuotaExceeded(what="tokens of a user", limit=MAX_TOKENS)
+        count = 1 + await tokens.hold_tokens(db, actor.user.id)
+        if count > MAX_TOKENS:
+            raise QuotaExceeded(quota=TOKENS_PER_USER, limit=MAX_TOKENS, wanted=count)
         if actor.token and not await tokens.hold_token(db, actor.token.id):
             raise Unauthenticated
 

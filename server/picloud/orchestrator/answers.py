@@ -52,6 +52,7 @@ _STATUS_OF_OUTCOME: Final = {
 }
 _STATUS_OF_CODE: Final = {
     "answer_too_large": 502,
+    "script_deleted": 410,
     "sandbox_unavailable": 503,
     "secrets_unreadable": 503,
 }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from picloud.store.routing import RouteRow
 
 DIED: Final = "the sandbox died while it ran this invocation"
+DELETED_GRACE: Final = 2.0  # seconds a deleted script's invocations have to end
 KEEP_SECONDS: Final = 10.0  # from a source's check to the first request of its version
 RETIRE_GRACE: Final = 5.0  # seconds an idle sandbox has to end by itself
 BIND_TRIES: Final = 3  # sandboxes tried when somebody kills them in the middle of an import
@@ -76,6 +77,7 @@ class Dispatcher:
             retire=self._retire,
         )
         self._lanes: dict[UUID, Lane] = {}
+        self._closed: list[Lane] = []  # which may still run what they had accepted
         self._kept: dict[bytes, Sandbox] = {}  # by the digest of the source they read
 
     def submit(self, invocation: Invocation) -> None:
@@ -92,16 +94,41 @@ class Dispatcher:
         for version_id, lane in list(self._lanes.items()):
             row = table.versions.get(version_id)
             if row is None or row.app_revision > lane.target.app_revision:
-                self._lanes.pop(version_id).close()
+                self._close(self._lanes.pop(version_id))
         self.wanted.serve(table)
 
     async def secrets_of(self, target: RouteRow) -> Mapping[str, str]:
         """The secrets a version is given. Raises InvocationFailed, VaultError."""
         return (await self.wanted.app(target)).secrets_of(target.script_id)
 
+    def unserved(self) -> set[UUID]:
+        """The scripts of closed lanes that are not done: another version serves, or none."""
+        self._closed = [lane for lane in self._closed if lane.busy]
+        bound = {box.lane for box in self._boxes.values() if box.lane.closed}
+        return {lane.target.script_id for lane in bound.union(self._closed)}
+
+    def end_soon(self, script_ids: set[UUID]) -> None:
+        """These scripts were deleted: what they run has a moment left."""
+        if script_ids:
+            self.loop.call_later(DELETED_GRACE, self._end, script_ids)
+
+    def _end(self, script_ids: set[UUID]) -> None:
+        boxes = list(self._boxes.values())
+        lanes = {box.lane for box in boxes if box.lane.closed}.union(self._closed)
+        for lane in lanes:
+            if lane.target.script_id in script_ids:
+                deleted = InvocationFailed(
+                    Outcome.CANCELLED, "script_deleted", "The script was deleted."
+                )
+                lane.end(deleted, [box for box in boxes if box.lane is lane])
+
+    def _close(self, lane: Lane) -> None:
+        lane.close()
+        self._closed.append(lane)
+
     def _open_lane(self, target: RouteRow, older: Lane | None) -> Lane:
         if older is not None:
-            older.close()
+            self._close(older)
         lane = Lane(target, self._rules, self._hands, self.upkeep)
         self._lanes[target.version_id] = lane
         return lane

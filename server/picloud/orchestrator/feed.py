@@ -15,6 +15,7 @@ from uuid import UUID
 
 from picloud.orchestrator.routing import RoutingTable
 from picloud.store import access, checks, routing
+from picloud.store.app_names import load_aliases
 from picloud.store.database import DATABASE_LOST, connect
 from picloud.store.key_file import VaultError
 
@@ -105,9 +106,19 @@ class Feed:
         while self._routes_changed:
             self._routes_changed = False
             rows = await routing.load_routing(connection)
-            self._dispatcher.replace_table(RoutingTable(_within(self._ceilings, rows)))
+            aliases = await load_aliases(connection)
+            table = RoutingTable(_within(self._ceilings, rows), aliases)
+            self._dispatcher.replace_table(table)
             self.synced.set()
+            await self._end_deleted(connection)
             await self._fetch_ahead(connection)
+
+    async def _end_deleted(self, connection: Connection) -> None:
+        """What no route leads to ends what it runs, unless its script was deleted."""
+        unserved = self._dispatcher.unserved()
+        if unserved:
+            living = await routing.living_scripts(connection, list(unserved))
+            self._dispatcher.end_soon(unserved - living)
 
     async def _fetch_ahead(self, connection: Connection) -> None:
         wanted = self._dispatcher.wanted

@@ -23,6 +23,7 @@ from picloud.orchestrator import answers, cors, previews
 from picloud.orchestrator.answers import Headers, HeadReader
 from picloud.orchestrator.heads import RequestHead, client_address
 from picloud.orchestrator.invocation import Invocation
+from picloud.orchestrator.moves import moved_answer
 from picloud.orchestrator.rates import Rates
 from picloud.orchestrator.refusals import (
     MOST_HEADERS,
@@ -146,7 +147,11 @@ class Ingress:
         table = self._dispatcher.table
         routes = table.apps.get(app_name)
         if routes is None:
-            await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
+            if (name := table.aliases.get(app_name)) is not None:
+                moved = moved_answer(scope, request, former=app_name, name=name, mount=mount)
+                await _send_whole(send, 308, *moved)
+            else:
+                await _send_error(send, 404, "not_found", f"There is no app {app_name!r}.")
             return None
         if method == "OPTIONS" and await _answer_preflight(routes, path, scope, send):
             return None
@@ -429,6 +434,10 @@ async def _send_error(
     **extra: str,
 ) -> None:
     headers, body = answers.error_answer(status, code, message, invocation_id, **extra)
+    await _send_whole(send, status, headers, body)
+
+
+async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -79,6 +79,7 @@ class Lane:
         self.waiting: deque[Invocation] = deque()
         self.crashes = Crashes()
         self.closed = False
+        self._over: InvocationFailed | None = None  # why nothing is run any more
         self.pace = 0.0  # seconds an invocation takes, smoothed
         self._one_by_one = target.isolation is Isolation.INVOCATION
         self.took_kind(target.kind)
@@ -189,6 +190,20 @@ class Lane:
         self.closed = True
         self._retire_idle()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is served or waits."""
+        return bool(self.boxes or self.waiting or self._binding is not None)
+
+    def end(self, failure: InvocationFailed, boxes: Iterable[Box]) -> None:
+        """The script is gone: what it runs in its sandboxes, and who waits, fails now."""
+        self.closed, self._over = True, failure
+        for box in boxes:
+            self._hands.kill(box.sandbox)
+            box.sandbox.kill()  # also one that was asked to end by itself
+            box.die(failure)
+        self._fail_waiting(failure)
+
     def _put_out(self, box: Box) -> None:
         """No further invocations; it goes when those it has have ended."""
         box.leave()
@@ -202,6 +217,9 @@ class Lane:
 
     def _grow(self) -> None:
         """Bind one more sandbox, one at a time."""
+        if self._over is not None:
+            self._fail_waiting(self._over)
+            return
         if self._binding is not None or len(self.boxes) - len(self._worn) >= self._max_boxes:
             return
         refusal = self.crashes.refusal(time.monotonic())

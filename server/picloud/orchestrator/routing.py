@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlencode
@@ -118,7 +118,10 @@ class AppRoutes:
 class RoutingTable:
     """All apps' routes. Replaced whole when routing changes; never changed in place."""
 
-    def __init__(self, rows: Iterable[RouteRow] = ()) -> None:
+    def __init__(
+        self, rows: Iterable[RouteRow] = (), aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self.aliases = aliases or {}  # what apps were called, and are called now
         self.apps: dict[str, AppRoutes] = {}
         self.versions: dict[UUID, RouteRow] = {}
         for row in rows:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from picloud.domain.app import App, AppRole
+from picloud.domain.app import App, AppRole, Standing
 from picloud.domain.failures import NameTaken
 from picloud.domain.page import Page, PageRequest
 from picloud.store.database import Executor
@@ -33,12 +33,12 @@ async def add_member(db: Executor, *, app_id: UUID, user_id: UUID, role: AppRole
 async def find_app(db: Executor, name: str) -> App | None:
     """An app by name."""
     row = await db.fetchrow(SQL["find_app"], name)
-    return None if row is None else _app(row)
+    return None if row is None else app_from_row(row)
 
 
 async def get_apps(db: Executor, ids: Sequence[UUID]) -> list[App | None]:
     """Apps in the order of the ids."""
-    return await get_many(db, "get_apps", ids, _app)
+    return await get_many(db, "get_apps", ids, app_from_row)
 
 
 async def get_roles(db: Executor, user_id: UUID, app_ids: Sequence[UUID]) -> list[AppRole | None]:
@@ -54,14 +54,26 @@ async def roles_of(db: Executor, user_id: UUID) -> dict[UUID, AppRole]:
     return {row["app_id"]: AppRole(row["role"]) for row in rows}
 
 
+async def get_standings(
+    db: Executor, user_id: UUID, app_ids: Sequence[UUID]
+) -> list[Standing | None]:
+    """How a user stands to each of these apps, None where there is no such app."""
+    rows = await db.fetch(SQL["get_standings"], list(app_ids), user_id)
+    found = {
+        row["id"]: Standing(role=AppRole(row["role"]) if row["role"] else None) for row in rows
+    }
+    return [found.get(app_id) for app_id in app_ids]
+
+
 async def list_apps(
     db: Executor, request: PageRequest[str], *, member: UUID | None, only: UUID | None = None
 ) -> Page[App]:
     """A page of a user's apps, or of all; or of the only one that counts."""
-    return await list_page(db, "list_apps", request, _app, member, only)
+    return await list_page(db, "list_apps", request, app_from_row, member, only)
 
 
-def _app(row: asyncpg.Record) -> App:
+def app_from_row(row: asyncpg.Record) -> App:
+    """An app from its columns."""
     return App(
         id=row["id"],
         name=row["name"],

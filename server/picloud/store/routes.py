@@ -64,11 +64,6 @@ async def lock_app_routes(db: Executor, app_id: UUID) -> bool:
     return await db.fetchval(SQL["lock_app_routes"], app_id) is not None
 
 
-async def count_routes(db: Executor, app_id: UUID) -> int:
-    """How many routes an app has."""
-    return int(await db.fetchval(SQL["count_routes"], app_id))
-
-
 async def find_route(db: Executor, route_id: UUID) -> Route | None:
     """A route by id."""
     row = await db.fetchrow(SQL["find_route"], route_id)

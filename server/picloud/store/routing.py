@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -55,6 +56,12 @@ async def load_script_routing(db: Executor, script_id: UUID) -> list[RouteRow]:
 async def load_preview(db: Executor, app: str, script: str, number: int) -> list[RouteRow]:
     """The routes of one script as if this version served them; empty when there is none."""
     return [_from_row(row) for row in await db.fetch(SQL["load_preview"], app, script, number)]
+
+
+async def living_scripts(db: Executor, script_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these scripts are there; neither they nor their apps are deleted."""
+    rows = await db.fetch(SQL["living_scripts"], list(script_ids))
+    return {row["id"] for row in rows}
 
 
 async def load_source(db: Executor, version_id: UUID) -> Source | None:

@@ -27,28 +27,29 @@ async def lock_script(db: Executor, *, app_id: UUID, name: str) -> Script:
     row = await db.fetchrow(SQL["lock_script"], app_id, name)
     if row is None:
         raise LookupError(name)
-    return _script(row)
+    return script_from_row(row)
 
 
 async def find_script(db: Executor, *, app_id: UUID, name: str) -> Script | None:
     """A script by name."""
     row = await db.fetchrow(SQL["find_script"], app_id, name)
-    return None if row is None else _script(row)
+    return None if row is None else script_from_row(row)
 
 
 async def get_scripts(db: Executor, ids: Sequence[UUID]) -> list[Script | None]:
     """Scripts in the order of the ids."""
-    return await get_many(db, "get_scripts", ids, _script)
+    return await get_many(db, "get_scripts", ids, script_from_row)
 
 
 async def list_scripts(
     db: Executor, app_ids: Sequence[UUID], request: PageRequest[str], *, only: UUID | None = None
 ) -> list[Page[Script]]:
     """A page of each app's scripts, or of the only one that counts."""
-    return await list_pages(db, "list_scripts", app_ids, request, _script, only)
+    return await list_pages(db, "list_scripts", app_ids, request, script_from_row, only)
 
 
-def _script(row: asyncpg.Record) -> Script:
+def script_from_row(row: asyncpg.Record) -> Script:
+    """A script from its columns."""
     return Script(
         id=row["id"],
         app_id=row["app_id"],

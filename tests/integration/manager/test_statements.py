@@ -44,6 +44,11 @@ SELECT pg_temp.clone('apps', $$name = 'theirs'$$, $$'id', gen_random_uuid(), 'na
 SELECT pg_temp.clone('cluster_nodes', 'true', $$'id', gen_random_uuid(), 'number', 100 + n$$);
 SELECT pg_temp.clone('users', 'id = pg_temp.admin()',
     $$'id', gen_random_uuid(), 'email', n || '@seed.example'$$);
+INSERT INTO members SELECT pg_temp.app(), id, 'viewer' FROM users WHERE email LIKE '%@seed.example';
+SELECT pg_temp.clone('apps', $$name = 'mine-before'$$,
+    $$'id', gen_random_uuid(), 'name', 'before-' || n$$);
+SELECT pg_temp.clone('scripts', $$app_id = pg_temp.app() AND name = 'old'$$,
+    $$'id', gen_random_uuid(), 'name', 'old-' || n, 'active_deployment_id', null$$);
 SELECT pg_temp.clone('invitations', 'true', $$'id', gen_random_uuid(), 'email',
     n || '@invited.example', 'token_hash', sha256(n::text::bytea)$$);
 SELECT pg_temp.clone('sessions', 'user_id = pg_temp.admin()',

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from graphql import build_schema, parse, validate
 
-from picloud.cli.pic import operations, people_operations
+from picloud.cli.pic import app_operations, operations, people_operations
 from support.fake_platform import SCHEMA_FILE
 
-ALL = operations.ALL | people_operations.ALL
+ALL = operations.ALL | app_operations.ALL | people_operations.ALL
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -18,4 +18,4 @@ def test_operation_is_valid(name: str) -> None:
 
 
 def test_all_operations_are_found() -> None:
-    assert {"SESSION_CREATE", "SCRIPT_DEPLOY", "LOG_TAIL"} <= set(ALL)
+    assert {"SESSION_CREATE", "SCRIPT_DEPLOY", "LOG_TAIL", "APP_RENAME"} <= set(ALL)

@@ -13,23 +13,9 @@ from picloud.manager.schema import export
 ROOT = Path(__file__).resolve().parents[3]
 
 VERBS = (
-    "Accept",
-    "Change",
-    "Create",
-    "Delete",
-    "Deploy",
-    "Disable",
-    "Enable",
-    "Invite",
-    "Promote",
-    "Reset",
-    "Revoke",
-    "RevokeOthers",
-    "Rollback",
-    "Set",
-    "Split",
-    "Unset",
-    "Update",
+    *("Accept", "Add", "Change", "Create", "Delete", "Deploy", "Disable", "Enable", "Invite"),
+    *("Leave", "Promote", "Remove", "Rename", "Reset", "Restore", "Revoke", "RevokeOthers"),
+    *("Rollback", "Set", "Split", "Transfer", "Unset", "Update"),
 )
 
 
@@ -99,6 +85,8 @@ def test_every_list_that_can_grow_is_a_connection(schema: graphql.GraphQLSchema)
             if isinstance(bare, graphql.GraphQLList):
                 lists.add(f"{name}.{field_name}")
     assert {entry for entry in lists if not entry.endswith("Connection.edges")} == {
+        "App.formerNames",
+        "App.quotas",
         "App.rateLimits",
         "Cors.allowHeaders",
         "Cors.exposeHeaders",

@@ -1,10 +1,10 @@
-"""`pic apps create`, `pic apps list`."""
+"""`pic apps`."""
 
 from __future__ import annotations
 
 import click
 
-from picloud.cli.pic import operations, output, paging
+from picloud.cli.pic import app_changes, operations, output, paging
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import success
 from picloud.cli.pic.state import State
@@ -12,7 +12,17 @@ from picloud.cli.pic.state import State
 
 @click.group()
 def apps() -> None:
-    """Create and list apps."""
+    """Create, list, rename, transfer, delete and restore apps."""
+
+
+for _change in (
+    app_changes.rename,
+    app_changes.transfer,
+    app_changes.delete,
+    app_changes.restore,
+    app_changes.quota,
+):
+    apps.add_command(_change)
 
 
 @apps.command()
@@ -36,10 +46,14 @@ def create(state: State, name: str, as_json: bool) -> None:
 
 
 @apps.command("list")
+@click.option("--deleted", is_flag=True, help="Those you can restore instead.")
 @output.json_option
 @click.pass_obj
-def list_apps(state: State, as_json: bool) -> None:
+def list_apps(state: State, deleted: bool, as_json: bool) -> None:
     """List the apps you are a member of."""
+    if deleted:
+        app_changes.list_deleted(state, as_json)
+        return
     client = state.client()
     found = list(
         paging.nodes(lambda after: client.execute(operations.APPS, {"after": after})["apps"])

@@ -10,7 +10,7 @@ import click
 
 from picloud.cli.pic import operations, output, paging, suggestions, times
 from picloud.cli.pic.client import Client
-from picloud.cli.pic.scripts import no_such_app
+from picloud.cli.pic.errors import no_such_app
 from picloud.cli.pic.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,8 +10,8 @@ import click
 
 from picloud.cli.pic import operations, output, paging, suggestions
 from picloud.cli.pic.client import Client, success
-from picloud.cli.pic.errors import CliError
-from picloud.cli.pic.scripts import no_such_app, no_such_script
+from picloud.cli.pic.errors import CliError, no_such_app
+from picloud.cli.pic.scripts import no_such_script
 from picloud.cli.pic.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -72,3 +72,10 @@ class CliError(click.ClickException):
             return [json.dumps({"error": self.document})]
         headline = f"{click.style('Error:', fg='red')} {self.message}"
         return [line for line in (headline, self.picture, self.hint) if line]
+
+
+def no_such_app(app: str) -> CliError:
+    """The app is not there, or not yours to see."""
+    return CliError(
+        "not_found", f"There is no app {app!r}.", hint="See the apps there are:  pic apps list"
+    )

@@ -11,8 +11,9 @@ import click
 
 from picloud.cli.pic import operations, output, suggestions
 from picloud.cli.pic.client import Client
+from picloud.cli.pic.errors import no_such_app
 from picloud.cli.pic.operations import LogRecord
-from picloud.cli.pic.scripts import no_such_app, no_such_script
+from picloud.cli.pic.scripts import no_such_script
 from picloud.cli.pic.state import State, log_source
 
 _PAGE: Final = 100

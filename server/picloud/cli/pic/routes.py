@@ -12,8 +12,7 @@ from picloud.cli.pic import operations, output, paging
 from picloud.cli.pic.addresses import path_form
 from picloud.cli.pic.client import Client, success
 from picloud.cli.pic.environment import app_option
-from picloud.cli.pic.errors import CliError
-from picloud.cli.pic.scripts import no_such_app
+from picloud.cli.pic.errors import CliError, no_such_app
 from picloud.cli.pic.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,4 +1,4 @@
-"""`pic scripts list`."""
+"""`pic scripts`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,32 @@ from typing import Any
 
 import click
 
-from picloud.cli.pic import operations, output, paging, suggestions
+from picloud.cli.pic import operations, output, paging, script_changes, suggestions
 from picloud.cli.pic.addresses import host_form, path_form
 from picloud.cli.pic.client import Client
-from picloud.cli.pic.errors import CliError
+from picloud.cli.pic.errors import CliError, no_such_app
 from picloud.cli.pic.state import State
 
 
 @click.group()
 def scripts() -> None:
-    """List the scripts of an app."""
+    """List, delete and restore the scripts of an app."""
+
+
+scripts.add_command(script_changes.delete)
+scripts.add_command(script_changes.restore)
 
 
 @scripts.command("list")
 @click.option("--app", required=True, shell_complete=suggestions.apps, help="The app.")
+@click.option("--deleted", is_flag=True, help="Those that can be restored instead.")
 @output.json_option
 @click.pass_obj
-def list_scripts(state: State, app: str, as_json: bool) -> None:
+def list_scripts(state: State, app: str, deleted: bool, as_json: bool) -> None:
     """List the scripts of an app."""
+    if deleted:
+        script_changes.list_deleted(state, app, as_json)
+        return
     client = state.client()
     found = list(paging.nodes(lambda after: _page(client, app, after)))
     if as_json:
@@ -61,13 +69,6 @@ def _row(server: str, app: str, script: Any) -> list[str]:
         path_form(server, app, script["name"]),
         output.local_time((active or script)["createdAt"]),
     ]
-
-
-def no_such_app(app: str) -> CliError:
-    """The app is not there, or not yours to see."""
-    return CliError(
-        "not_found", f"There is no app {app!r}.", hint="See the apps there are:  pic apps list"
-    )
 
 
 def no_such_script(app: str, script: str) -> CliError:

@@ -8,8 +8,7 @@ import click
 
 from picloud.cli.pic import operations, output, paging, suggestions, times
 from picloud.cli.pic.client import Client, success
-from picloud.cli.pic.errors import CliError
-from picloud.cli.pic.scripts import no_such_app
+from picloud.cli.pic.errors import CliError, no_such_app
 from picloud.cli.pic.state import State, script_name
 
 SCOPES = ("read", "deploy", "invoke", "logs", "admin")

@@ -11,12 +11,15 @@ from strawberry.types.info import Info as StrawberryInfo
 from picloud.domain.failures import Unauthenticated
 from picloud.domain.user import Actor, Client
 from picloud.manager.apps import Apps
+from picloud.manager.deletions import Deletions
 from picloud.manager.deployments import Deployments
 from picloud.manager.deploys import Deploys
 from picloud.manager.environment import Environment
 from picloud.manager.identity import Identity
+from picloud.manager.members import Members
 from picloud.manager.people_reading import PeopleReading
 from picloud.manager.people_services import PeopleServices
+from picloud.manager.quotas import Quotas
 from picloud.manager.reading import Reading
 from picloud.manager.routes import Routes
 from picloud.manager.tails import Hub
@@ -36,6 +39,9 @@ class Services:
     identity: Identity
     people: PeopleServices
     apps: Apps
+    members: Members
+    quotas: Quotas
+    deletions: Deletions
     deploys: Deploys
     deployments: Deployments
     environment: Environment
@@ -80,7 +86,11 @@ class Context:
     def reading(self) -> Reading:
         """What who asks may read; raises `Unauthenticated`."""
         if self.readings is None:
-            self.readings = Reading(pool=self.services.pool, actor=self.require_actor())
+            self.readings = Reading(
+                pool=self.services.pool,
+                actor=self.require_actor(),
+                quotas=self.services.quotas.instance,
+            )
         return self.readings
 
     @property

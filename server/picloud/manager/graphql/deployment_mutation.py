@@ -21,6 +21,7 @@ from picloud.manager.graphql.errors import (
     NodeUnavailableError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     SourceRejectedError,
 )
 from picloud.manager.graphql.limits import LimitsInput
@@ -182,6 +183,7 @@ ScriptDeployPayload = Annotated[
     | NotFoundError
     | PermissionDeniedError
     | InvalidInputError
+    | QuotaExceededError
     | SourceRejectedError
     | NodeUnavailableError,
     strawberry.union("ScriptDeployPayload", description="What came of a deploy."),

@@ -189,3 +189,24 @@ class FileChange(Enum):
     ADDED = strawberry.enum_value("added", description="It is new.")
     REMOVED = strawberry.enum_value("removed", description="It is gone.")
     CHANGED = strawberry.enum_value("changed", description="It is different.")
+
+
+@strawberry.enum(description="What an app may have only so much of.")
+class QuotaName(Enum):
+    """As `picloud.domain.quota.Quota`."""
+
+    SCRIPTS = strawberry.enum_value("scripts", description="Scripts that are not deleted.")
+    SOURCE_MB = strawberry.enum_value(
+        "source_mb",
+        description="Begun megabytes (2**20 bytes) of all versions, those of deleted scripts too.",
+    )
+    ROUTES = strawberry.enum_value("routes", description="Routes.")
+    MEMBERS = strawberry.enum_value("members", description="Members.")
+    TOKENS = strawberry.enum_value("tokens", description="Tokens for this app only.")
+    ENV_VARIABLES = strawberry.enum_value(
+        "env_variables", description="Env variables of the app and its scripts."
+    )
+    SECRETS = strawberry.enum_value("secrets", description="Secrets, of its scripts too.")
+    FORMER_NAMES = strawberry.enum_value(
+        "former_names", description="Names the app had and keeps for itself."
+    )

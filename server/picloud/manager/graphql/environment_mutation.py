@@ -17,6 +17,7 @@ from picloud.manager.graphql.errors import (
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     SecretsUnreadableError,
 )
 from picloud.manager.graphql.scripts import AppView
@@ -126,7 +127,7 @@ class AppEgressSetSuccess:
 
 
 EnvSetPayload = Annotated[
-    EnvSetSuccess | NotFoundError | PermissionDeniedError | InvalidInputError,
+    EnvSetSuccess | NotFoundError | PermissionDeniedError | InvalidInputError | QuotaExceededError,
     strawberry.union("EnvSetPayload", description="What came of setting env variables."),
 ]
 EnvUnsetPayload = Annotated[
@@ -138,6 +139,7 @@ SecretSetPayload = Annotated[
     | NotFoundError
     | PermissionDeniedError
     | InvalidInputError
+    | QuotaExceededError
     | SecretsUnreadableError,
     strawberry.union("SecretSetPayload", description="What came of setting secrets."),
 ]

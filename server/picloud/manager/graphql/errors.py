@@ -74,16 +74,30 @@ class RouteTakenError(Error):
     """Code `route_taken`."""
 
 
-@strawberry.type(description="There are as many of these as there may be.")
-class QuotaExceededError(Error):
-    """Code `quota_exceeded`."""
-
-    limit: int = strawberry.field(description="How many there may be.")
-
-
 @strawberry.type(description="Your role, or what your token is for, does not allow this.")
 class PermissionDeniedError(Error):
     """Code `permission_denied`."""
+
+
+@strawberry.type(description="An app would be left without an owner.")
+class LastOwnerError(Error):
+    """Code `last_owner`."""
+
+
+@strawberry.type(description="This user is a member of the app already.")
+class AlreadyMemberError(Error):
+    """Code `already_member`."""
+
+
+@strawberry.type(description="There would be more than a quota allows.")
+class QuotaExceededError(Error):
+    """Code `quota_exceeded`."""
+
+    quota: str = strawberry.field(
+        description="Which: the name of a quota in lower case, or `max_apps_per_user` or "
+        "`max_tokens_per_user`."
+    )
+    limit: int = strawberry.field(description="How much there may be.")
 
 
 @strawberry.type(
@@ -170,15 +184,6 @@ class _RouteTaken(strawberry.ExceptionHandler[RouteTaken, RouteTakenError]):
         return RouteTakenError(code=exception.code, message=exception.message)
 
 
-class _QuotaExceeded(strawberry.ExceptionHandler[failures.QuotaExceeded, QuotaExceededError]):
-    def handle(
-        self, exception: failures.QuotaExceeded, *, field: StrawberryField, info: Any
-    ) -> QuotaExceededError:
-        return QuotaExceededError(
-            code=exception.code, message=exception.message, limit=exception.limit
-        )
-
-
 class _PermissionDenied(
     strawberry.ExceptionHandler[failures.PermissionDenied, PermissionDeniedError]
 ):
@@ -186,6 +191,32 @@ class _PermissionDenied(
         self, exception: failures.PermissionDenied, *, field: StrawberryField, info: Any
     ) -> PermissionDeniedError:
         return PermissionDeniedError(code=exception.code, message=exception.message)
+
+
+class _LastOwner(strawberry.ExceptionHandler[failures.LastOwner, LastOwnerError]):
+    def handle(
+        self, exception: failures.LastOwner, *, field: StrawberryField, info: Any
+    ) -> LastOwnerError:
+        return LastOwnerError(code=exception.code, message=exception.message)
+
+
+class _AlreadyMember(strawberry.ExceptionHandler[failures.AlreadyMember, AlreadyMemberError]):
+    def handle(
+        self, exception: failures.AlreadyMember, *, field: StrawberryField, info: Any
+    ) -> AlreadyMemberError:
+        return AlreadyMemberError(code=exception.code, message=exception.message)
+
+
+class _QuotaExceeded(strawberry.ExceptionHandler[failures.QuotaExceeded, QuotaExceededError]):
+    def handle(
+        self, exception: failures.QuotaExceeded, *, field: StrawberryField, info: Any
+    ) -> QuotaExceededError:
+        return QuotaExceededError(
+            code=exception.code,
+            message=exception.message,
+            quota=exception.quota,
+            limit=exception.limit,
+        )
 
 
 class _SourceRejected(strawberry.ExceptionHandler[failures.SourceRejected, SourceRejectedError]):
@@ -225,8 +256,10 @@ HANDLERS = (
     _NotFound(),
     _NameTaken(),
     _RouteTaken(),
-    _QuotaExceeded(),
     _PermissionDenied(),
+    _LastOwner(),
+    _AlreadyMember(),
+    _QuotaExceeded(),
     _SourceRejected(),
     _NodeUnavailable(),
     _SecretsUnreadable(),

@@ -8,6 +8,7 @@ import strawberry
 
 from picloud.manager.graphql import fields
 from picloud.manager.graphql.account_mutation import AccountMutation
+from picloud.manager.graphql.apps_mutation import AppsMutation
 from picloud.manager.graphql.context import Info
 from picloud.manager.graphql.deployment_mutation import DeploymentMutation
 from picloud.manager.graphql.environment_mutation import EnvironmentMutation
@@ -15,7 +16,9 @@ from picloud.manager.graphql.errors import (
     InvalidInputError,
     NameTakenError,
     PermissionDeniedError,
+    QuotaExceededError,
 )
+from picloud.manager.graphql.members_mutation import MembersMutation
 from picloud.manager.graphql.people_mutation import PeopleMutation
 from picloud.manager.graphql.route_mutation import RouteMutation
 from picloud.manager.graphql.scripts import AppView
@@ -39,7 +42,11 @@ class AppCreateSuccess:
 
 
 AppCreatePayload = Annotated[
-    AppCreateSuccess | NameTakenError | InvalidInputError | PermissionDeniedError,
+    AppCreateSuccess
+    | NameTakenError
+    | InvalidInputError
+    | PermissionDeniedError
+    | QuotaExceededError,
     strawberry.union("AppCreatePayload", description="What came of creating an app."),
 ]
 
@@ -49,6 +56,8 @@ class Mutation(
     AccountMutation,
     PeopleMutation,
     DeploymentMutation,
+    AppsMutation,
+    MembersMutation,
     EnvironmentMutation,
     RouteMutation,
     TokenMutation,

@@ -16,6 +16,7 @@ from picloud.manager.graphql.enums import AppRole, InstanceRole
 from picloud.manager.graphql.errors import (
     InvalidInputError,
     LastAdminError,
+    LastOwnerError,
     NameTakenError,
     NotFoundError,
     PermissionDeniedError,
@@ -129,7 +130,7 @@ UserRoleSetPayload = Annotated[
     strawberry.union("UserRoleSetPayload", description="What came of setting a role."),
 ]
 UserDisablePayload = Annotated[
-    UserDisableSuccess | PermissionDeniedError | NotFoundError | LastAdminError,
+    UserDisableSuccess | PermissionDeniedError | NotFoundError | LastAdminError | LastOwnerError,
     strawberry.union("UserDisablePayload", description="What came of disabling."),
 ]
 UserEnablePayload = Annotated[
@@ -200,7 +201,8 @@ class PeopleMutation:
         return UserRoleSetSuccess(user=UserView(user=user))
 
     @fields.mutation(
-        description="Let a user in no more, until enabled. All that is open of theirs ends."
+        description="Let a user in no more, until enabled. All that is open of theirs ends. First "
+        "transfer the apps that nobody else owns."
     )
     async def user_disable(self, info: Info, input: Who) -> UserDisablePayload:
         """Disable."""

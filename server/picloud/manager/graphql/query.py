@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from picloud.manager.graphql import cursors, fields
+from picloud.manager.graphql.app_fields import DeletedAppView
 from picloud.manager.graphql.audit import AuditEntryView, Where, audit_entries_of
 from picloud.manager.graphql.connection import (
     After,
@@ -50,7 +51,7 @@ class Query(PeopleQuery):
         info.context.require_actor()
         return await fetch(info, id)
 
-    @fields.field(description="An app by name; null if you may not see it.")
+    @fields.field(description="An app by its name, or by one it had; null if you may not see it.")
     async def app(self, info: Info, name: AppName) -> AppView | None:
         """One app."""
         app = await info.context.reading.app_named(name)
@@ -70,6 +71,28 @@ class Query(PeopleQuery):
         page = await info.context.reading.list_apps(request)
         return connect(
             page, cursors.BY_NAME, key=lambda app: app.name, view=lambda app: AppView(app=app)
+        )
+
+    @fields.field(description="A deleted app by its name; null if you may not restore it.")
+    async def deleted_app(self, info: Info, name: AppName) -> DeletedAppView | None:
+        """One deleted app."""
+        deleted = await info.context.reading.deleted_app_named(name)
+        return DeletedAppView.of(deleted) if deleted else None
+
+    @fields.field(description="The deleted apps you may restore, by name.")
+    async def deleted_apps(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> KeysetConnection[DeletedAppView]:
+        """A page of them."""
+        request = page_request(cursors.BY_NAME, first=first, last=last, after=after, before=before)
+        page = await info.context.reading.list_deleted_apps(request)
+        return connect(
+            page, cursors.BY_NAME, key=lambda each: each.app.name, view=DeletedAppView.of
         )
 
     @fields.field(description="A script by name; null if you may not see it.")

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import strawberry
 
-from picloud.domain.app import App
 from picloud.domain.failures import NotFound
 from picloud.domain.script import Script
 from picloud.manager.graphql import cursors, fields
+from picloud.manager.graphql.app_fields import AppFields
 from picloud.manager.graphql.audit import AuditEntryView, Where, audit_entries_of
 from picloud.manager.graphql.connection import (
     After,
@@ -52,14 +52,8 @@ from picloud.manager.reading import COUNTED
 
 
 @strawberry.type(name="App", description="The tenant: owns scripts, routes and members.")
-class AppView(Node):
+class AppView(AppFields, Node):
     """An app."""
-
-    app: strawberry.Private[App]
-
-    def key(self) -> UUID:
-        """The app's id."""
-        return self.app.id
 
     @fields.field(description="The app's name, also its host name: `{name}.localhost`.")
     def name(self) -> str:

@@ -19,11 +19,11 @@ CROSS JOIN LATERAL (
            coalesce(array_agg(sealed ORDER BY owner_id, name), '{}') AS sealed
     FROM secrets WHERE app_id = app.id
 ) AS secret
-WHERE app.id = $1;
+WHERE app.id = $1 AND app.deleted_at IS NULL;
 
 -- name: raise_revision
 -- Say that an app's settings change; holds the app against other such changes until the end.
-UPDATE apps SET revision = revision + 1 WHERE id = $1 RETURNING revision;
+UPDATE apps SET revision = revision + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING revision;
 
 -- name: set_egress
 -- Where the scripts of an app may connect to.

@@ -19,19 +19,16 @@ DELETE FROM routes WHERE id = $1;
 
 -- name: lock_app_routes
 -- Keep others from changing the routes of an app until this transaction ends.
-SELECT id FROM apps WHERE id = $1 FOR UPDATE;
-
--- name: count_routes
--- How many routes an app has.
-SELECT count(*) FROM routes WHERE app_id = $1;
+SELECT id FROM apps WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
 
 -- name: find_route
 -- A route by id.
 SELECT * FROM routes WHERE id = $1;
 
 -- name: get_routes_by_id
--- Routes by id.
-SELECT * FROM routes WHERE id = ANY ($1::uuid[]);
+-- Routes by id, but those of deleted scripts.
+SELECT route.* FROM routes AS route JOIN scripts AS script ON script.id = route.script_id
+WHERE route.id = ANY ($1::uuid[]) AND script.deleted_at IS NULL;
 
 -- name: get_routes
 -- The routes of scripts.
@@ -39,17 +36,20 @@ SELECT * FROM routes
 WHERE script_id = ANY ($1::uuid[]) ORDER BY script_id, pattern, method NULLS LAST;
 
 -- name: get_app_routes
--- The routes of apps.
-SELECT * FROM routes
-WHERE app_id = ANY ($1::uuid[]) ORDER BY app_id, pattern, method NULLS LAST;
+-- The routes of apps, but those of deleted scripts.
+SELECT route.* FROM routes AS route JOIN scripts AS script ON script.id = route.script_id
+WHERE route.app_id = ANY ($1::uuid[]) AND script.deleted_at IS NULL
+ORDER BY route.app_id, route.pattern, route.method NULLS LAST;
 
 -- name: list_routes
--- A page of the routes of each of these apps, oldest first.
+-- A page of the routes of each of these apps, but those of deleted scripts, oldest first.
 SELECT parent.id AS parent_id, route.*
 FROM unnest($1::uuid[]) AS parent (id)
 CROSS JOIN LATERAL (
     SELECT route.* FROM routes AS route
-    WHERE route.app_id = parent.id
+    WHERE route.app_id = parent.id AND EXISTS (
+          SELECT FROM scripts AS script
+          WHERE script.id = route.script_id AND script.deleted_at IS NULL)
       AND ($3::uuid IS NULL OR route.id > $3)
       AND ($4::uuid IS NULL OR route.id < $4)
     ORDER BY route.id LIMIT $2
@@ -62,7 +62,9 @@ SELECT parent.id AS parent_id, route.*
 FROM unnest($1::uuid[]) AS parent (id)
 CROSS JOIN LATERAL (
     SELECT route.* FROM routes AS route
-    WHERE route.app_id = parent.id
+    WHERE route.app_id = parent.id AND EXISTS (
+          SELECT FROM scripts AS script
+          WHERE script.id = route.script_id AND script.deleted_at IS NULL)
       AND ($3::uuid IS NULL OR route.id > $3)
       AND ($4::uuid IS NULL OR route.id < $4)
     ORDER BY route.id DESC LIMIT $2

@@ -12,6 +12,7 @@ JOIN scripts AS script ON script.id = route.script_id
 JOIN apps AS app ON app.id = route.app_id
 JOIN deployment_targets AS target ON target.deployment_id = script.active_deployment_id
 JOIN versions AS version ON version.id = target.version_id
+WHERE app.deleted_at IS NULL AND script.deleted_at IS NULL
 ORDER BY app.name, route.pattern, route.method NULLS LAST, version.number;
 
 -- name: load_script_routing
@@ -28,7 +29,7 @@ JOIN scripts AS script ON script.id = route.script_id
 JOIN apps AS app ON app.id = route.app_id
 JOIN deployment_targets AS target ON target.deployment_id = script.active_deployment_id
 JOIN versions AS version ON version.id = target.version_id
-WHERE script.id = $1
+WHERE script.id = $1 AND app.deleted_at IS NULL AND script.deleted_at IS NULL
 ORDER BY app.name, route.pattern, route.method NULLS LAST, version.number;
 
 -- name: load_preview
@@ -45,7 +46,13 @@ FROM apps AS app
 JOIN scripts AS script ON script.app_id = app.id
 JOIN versions AS version ON version.script_id = script.id
 LEFT JOIN routes AS route ON route.script_id = script.id
-WHERE app.name = $1 AND script.name = $2 AND version.number = $3;
+WHERE app.name = $1 AND script.name = $2 AND version.number = $3
+  AND app.deleted_at IS NULL AND script.deleted_at IS NULL;
+
+-- name: living_scripts
+-- Which of these scripts are there, and their apps too.
+SELECT script.id FROM scripts AS script JOIN apps AS app ON app.id = script.app_id
+WHERE script.id = ANY ($1::uuid[]) AND script.deleted_at IS NULL AND app.deleted_at IS NULL;
 
 -- name: load_source
 -- The name and text of a version's entry.

@@ -1,11 +1,14 @@
 -- name: find_token
--- A token by its hash with its user, unless it was revoked, has run out, or the user is disabled.
+-- A token by its hash with its user, unless it was revoked, has run out, the user is disabled, or
+-- its app is deleted.
 SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.script_id,
        token.minted_by, token.created_at, token.expires_at, token.last_used_at,
        person.email, person.role, person.created_at AS user_created_at
 FROM tokens AS token JOIN users AS person ON person.id = token.user_id
 WHERE token.token_hash = $1 AND token.revoked_at IS NULL AND person.disabled_at IS NULL
-  AND (token.expires_at IS NULL OR token.expires_at > $2);
+  AND (token.expires_at IS NULL OR token.expires_at > $2)
+  AND NOT EXISTS (
+      SELECT FROM apps AS app WHERE app.id = token.app_id AND app.deleted_at IS NOT NULL);
 
 -- name: get_standing_token
 -- The same by its id.
@@ -14,7 +17,9 @@ SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.sc
        person.email, person.role, person.created_at AS user_created_at
 FROM tokens AS token JOIN users AS person ON person.id = token.user_id
 WHERE token.id = $1 AND token.revoked_at IS NULL AND person.disabled_at IS NULL
-  AND (token.expires_at IS NULL OR token.expires_at > $2);
+  AND (token.expires_at IS NULL OR token.expires_at > $2)
+  AND NOT EXISTS (
+      SELECT FROM apps AS app WHERE app.id = token.app_id AND app.deleted_at IS NOT NULL);
 
 -- name: note_token_use
 -- Remember that a token is used, unless somebody has since the given time.
@@ -53,20 +58,23 @@ RETURNING token.id, token.user_id, token.name, token.scopes, token.app_id, token
           token.minted_by, token.created_at, token.expires_at, token.last_used_at;
 
 -- name: get_tokens
--- Tokens by id.
+-- Tokens by id, but those of deleted apps.
 SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.script_id,
        token.minted_by, token.created_at, token.expires_at, token.last_used_at
-FROM tokens AS token WHERE token.id = ANY ($1::uuid[]) AND token.revoked_at IS NULL;
+FROM tokens AS token
+WHERE token.id = ANY ($1::uuid[]) AND token.revoked_at IS NULL AND NOT EXISTS (
+      SELECT FROM apps AS app WHERE app.id = token.app_id AND app.deleted_at IS NOT NULL);
 
 -- name: list_user_tokens
--- A page of each of these users' tokens, oldest first.
+-- A page of each of these users' tokens, but those of deleted apps, oldest first.
 SELECT parent.id AS parent_id, token.*
 FROM unnest($1::uuid[]) AS parent (id)
 CROSS JOIN LATERAL (
     SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.script_id,
            token.minted_by, token.created_at, token.expires_at, token.last_used_at
     FROM tokens AS token
-    WHERE token.user_id = parent.id AND token.revoked_at IS NULL
+    WHERE token.user_id = parent.id AND token.revoked_at IS NULL AND NOT EXISTS (
+          SELECT FROM apps AS app WHERE app.id = token.app_id AND app.deleted_at IS NOT NULL)
       AND ($3::uuid IS NULL OR token.id > $3)
       AND ($4::uuid IS NULL OR token.id < $4)
     ORDER BY token.id LIMIT $2
@@ -81,7 +89,8 @@ CROSS JOIN LATERAL (
     SELECT token.id, token.user_id, token.name, token.scopes, token.app_id, token.script_id,
            token.minted_by, token.created_at, token.expires_at, token.last_used_at
     FROM tokens AS token
-    WHERE token.user_id = parent.id AND token.revoked_at IS NULL
+    WHERE token.user_id = parent.id AND token.revoked_at IS NULL AND NOT EXISTS (
+          SELECT FROM apps AS app WHERE app.id = token.app_id AND app.deleted_at IS NOT NULL)
       AND ($3::uuid IS NULL OR token.id > $3)
       AND ($4::uuid IS NULL OR token.id < $4)
     ORDER BY token.id DESC LIMIT $2

@@ -60,7 +60,8 @@ def expected(rule: Rule, person: Person, target: str) -> str:
     reaches = target == OWN or (target == OTHER and person.admin)
     if not reaches or not person.holds("read") or not (person.admin or person.role):
         return "hidden"
-    high = person.admin or ROLES.index(str(person.role)) >= ROLES.index(rule.role)
+    needed = ROLES.index(rule.role) if rule.role in ROLES else len(ROLES)
+    high = person.admin or ROLES.index(str(person.role)) >= needed
     return "ok" if high and person.holds(rule.scope) else rule.refusal
 
 
@@ -180,7 +181,7 @@ def _answer(result: ExecutionResult, values: Mapping[str, str]) -> Answer:
         (str((error.extensions or {}).get("code")), error.message) for error in result.errors or ()
     )
     text = json.dumps([result.data, errors], default=str)
-    for name in ("app", "script", "app_id", "script_id"):
+    for name in ("app", "script", "app_id", "script_id", "deleted_app"):
         text = re.sub(rf"\b{re.escape(values[name])}\b", f"<{name}>", text)
     data, blotted = json.loads(text)
     return Answer(data, tuple((code, message) for code, message in blotted))

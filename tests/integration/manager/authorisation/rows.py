@@ -29,10 +29,10 @@ READING_SCOPES: Final = frozenset({"read", "deploy", "logs", "admin"})  # `read`
 class Rule:
     """What it takes.
 
-    `role` is the least role in the app, or `session`: any user, `admin`: of the instance,
-    `anybody`: no log-in either. `scope` is what a token needs; empty: no token will do.
-    `refusal` is what somebody gets who may see the object but not this: `denied` or `null`; only
-    for `admin` also `hidden`.
+    `role` is the least role in the app, or `app admin`: an admin of the instance, on an app,
+    `session`: any user, `admin`: of the instance, `anybody`: no log-in either. `scope` is what a
+    token needs; empty: no token will do. `refusal` is what somebody gets who may see the object but
+    not this: `denied`, `null` or `hidden`.
     """
 
     role: str
@@ -47,6 +47,9 @@ LOGS_OR_NULL: Final = Rule("operator", "logs", refusal="null")
 CHANGE: Final = Rule("editor", "deploy")
 READ_ANY: Final = Rule("viewer", "admin")
 OWNER: Final = Rule("owner", "admin")
+OWNER_OR_HIDDEN: Final = Rule("owner", "admin", refusal="hidden")
+LEAVE: Final = Rule("viewer", "admin")
+APP_ADMIN: Final = Rule("app admin", "admin")
 SESSION: Final = Rule("session", "read")
 ANY_CHANGE: Final = Rule("session", "admin")
 BROWSER: Final = Rule("session", "")
@@ -81,6 +84,8 @@ QUERIES: Final[Mapping[str, Call]] = {
     "auditEntries": Call(ADMIN, "(last: 3)"),
     "users": Call(ADMIN, "(first: 100)"),
     "invitations": Call(ADMIN, "(first: 100)"),
+    "deletedApp": Call(OWNER_OR_HIDDEN, '(name: "$deleted_app")'),
+    "deletedApps": Call(SESSION),
 }
 
 MUTATIONS: Final[Mapping[str, Call]] = {
@@ -119,6 +124,17 @@ MUTATIONS: Final[Mapping[str, Call]] = {
     "tokenCreate": Call(READ_ANY, '{name: "fresh", scopes: [READ], app: "$app"}'),
     "tokenRevoke": Call(OWNER, '{id: "$token_id"}'),
     "appEgressSet": Call(CHANGE, '{app: "$app", mode: NONE}'),
+    "appRename": Call(OWNER, '{app: "$app", name: "fresh"}'),
+    "appTransfer": Call(OWNER, '{app: "$app", email: "$member"}'),
+    "appDelete": Call(OWNER, '{app: "$app", confirm: "$app"}'),
+    "appRestore": Call(OWNER_OR_HIDDEN, '{app: "$deleted_app"}'),
+    "appQuotaSet": Call(APP_ADMIN, '{app: "$app", quotas: [{name: SCRIPTS, limit: 7}]}'),
+    "appLeave": Call(LEAVE, '{app: "$app"}'),
+    "memberAdd": Call(OWNER, '{app: "$app", email: "$outsider", role: EDITOR}'),
+    "memberRoleSet": Call(OWNER, '{app: "$app", email: "$member", role: EDITOR}'),
+    "memberRemove": Call(OWNER, '{app: "$app", email: "$member"}'),
+    "scriptDelete": Call(CHANGE, '{app: "$app", name: "$script", confirm: "$script"}'),
+    "scriptRestore": Call(CHANGE, '{app: "$app", name: "$deleted_script"}'),
 }
 
 SUBSCRIPTIONS: Final[Mapping[str, Call]] = {
@@ -156,10 +172,23 @@ OBJECTS: Final[Mapping[str, Fields]] = {
     ),
     "App": Fields(
         {
-            READ: "id name url createdAt scripts routes rateLimits envVariables secrets egress",
+            READ: "id name url createdAt scripts routes rateLimits envVariables secrets egress "
+            "viewerRole members quotas formerNames deletedScripts",
             LOGS: "invocations logRecords",
             OWNER: "tokens auditEntries",
         }
+    ),
+    "Member": Fields(
+        {READ: "user role"}, at='app(name: "$app") { members { edges { node { % } } } }'
+    ),
+    "Quota": Fields({READ: "name used limit isOwn"}, at='app(name: "$app") { quotas { % } }'),
+    "DeletedScript": Fields(
+        {READ: "name deletedAt purgeAt deletedBy"},
+        at='app(name: "$app") { deletedScripts { edges { node { % } } } }',
+    ),
+    "DeletedApp": Fields(
+        {OWNER_OR_HIDDEN: "name deletedAt purgeAt deletedBy"},
+        at='deletedApp(name: "$deleted_app") { % }',
     ),
     "Script": Fields(
         {

@@ -40,7 +40,8 @@ async def test_every_mutation_records_exactly_one_entry(world: World) -> None:
             assert entry["actor_email"] == world.targets[OWN]["email"], field
             assert entry["credential"] == "session", field
         if row.rule.role in ROLES:
-            assert entry["app_name"] == world.targets[OWN]["app"], field
+            names = [world.targets[OWN][name] for name in ("app", "deleted_app")]
+            assert entry["app_name"] in names, field
         check_for_secrets(world, field, str(entry), answer)
         seen[field] = entry["action"]
         await world.restore()

@@ -187,13 +187,15 @@ class Builder:
             DELETED: await self._target("gone", 3, "plain"),
             MISSING: _missing(),
         }
-        await self._pool.execute("DELETE FROM apps WHERE name = 'gone'")
+        await self._delete("gone")
+        await self._pool.execute("DELETE FROM apps WHERE name = 'gone-before'")
         await self._pool.execute("DELETE FROM users WHERE email LIKE '%@gone.example'")
         return found
 
     async def people(self, own: UUID) -> dict[str, Person]:
         """Who asks."""
         await self._admin.ask(CREATE_APP, name="elsewhere")
+        before = await self._pool.fetchval("SELECT id FROM apps WHERE name = 'mine-before'")
         elsewhere = await self._pool.fetchval("SELECT id FROM apps WHERE name = 'elsewhere'")
         people = [Person(name="anonymous"), await self._admin_person()]
         users, sessions = {}, {}
@@ -202,6 +204,7 @@ class Builder:
             role = name if name in ROLES else None
             if role is not None:
                 await self._member(own, user, role)
+                await self._member(before, user, role)
             elif name == "owner of another app":
                 await self._member(elsewhere, user, "owner")
             token, session_id = await self._session(user)
@@ -282,6 +285,8 @@ class Builder:
         await writer.log(f"{word} was here", invocation=invocation)
         member = await self._user(f"{word}@{app}.example")
         await self._member(app_id, member, "viewer")
+        await self._member(app_id, await self._user(f"boss@{app}.example"), "owner")
+        await self._past(app, app_id)
         return {
             "app": app,
             "app_uuid": str(app_id),
@@ -295,9 +300,25 @@ class Builder:
             "user_id": encode_id("User", member),
             "route_id": await self._guarded_route(app, word),
             "token_id": await self._token(app),
+            "member": f"{word}@{app}.example",
+            "deleted_app": f"{app}-before",
+            "deleted_script": "old",
             **_shared(),
             "cluster_node_id": await self._cluster_node_id(),
         }
+
+    async def _past(self, app: str, app_id: UUID) -> None:
+        """A deleted script of an app, and a deleted app; who is in the one will be in the other."""
+        await self._admin.deploy(app, "old")
+        values = f'app: "{app}", name: "old", confirm: "old"'
+        await self._admin.ask(f"mutation {{ scriptDelete(input: {{{values}}}) {{ __typename }} }}")
+        await self._admin.ask(CREATE_APP, name=f"{app}-before")
+        await self._delete(f"{app}-before")
+
+    async def _delete(self, app: str) -> None:
+        call = f'appDelete(input: {{app: "{app}", confirm: "{app}"}})'
+        answer = await self._admin.ask(f"mutation {{ {call} {{ __typename }} }}")
+        assert answer.data["appDelete"]["__typename"] == "AppDeleteSuccess"
 
     async def _settings(self, app: str, word: str) -> None:
         for call in (
@@ -378,6 +399,7 @@ def _shared() -> dict[str, str]:
         "email": EMAIL,
         "password": PASSWORD,
         "deployment_start": LIVE_DEPLOYMENTS.encode(start),
+        "outsider": "non-member@people.example",
         "log_start": LIVE_LOG.encode(start),
         "invocation_start": LIVE_INVOCATIONS.encode(start),
     }
@@ -388,6 +410,9 @@ def _missing() -> dict[str, str]:
     return {
         "app": "nothing",
         "script": "hello",
+        "member": "nobody@nothing.example",
+        "deleted_app": "nothing-before",
+        "deleted_script": "old",
         "invocation": str(IDS.new()),
         **{f"{kind.lower()}_id": encode_id(kind, IDS.new()) for kind in kinds},
         "cluster_node_id": encode_id("ClusterNode", IDS.new()),
