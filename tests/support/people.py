@@ -17,6 +17,7 @@ _SUCCESSES = {
     "userRoleSet": f"user {{ {_USER} }}",
     "userDisable": f"user {{ {_USER} }}",
     "userEnable": f"user {{ {_USER} }}",
+    "userDelete": "email",
     "passwordResetCreate": "secret url expiresAt user { email }",
     "invitationAccept": _BEGUN,
     "passwordReset": _BEGUN,
@@ -26,7 +27,7 @@ _SUCCESSES = {
 }
 
 
-_OF_A_USER = ("userDisable", "userEnable", "passwordResetCreate")
+_OF_A_USER = ("userDisable", "userEnable", "userDelete", "passwordResetCreate")
 _CHECKED = ("userInvite", "invitationAccept", "passwordReset", "passwordChange")
 _COUNTED = ("invitationAccept", "passwordReset", "passwordChange", "sessionCreate")
 

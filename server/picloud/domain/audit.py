@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     USER_ROLE_SET = "user.role_set"
     USER_DISABLE = "user.disable"
     USER_ENABLE = "user.enable"
+    USER_DELETE = "user.delete"
     APP_CREATE = "app.create"
     APP_RENAME = "app.rename"
     APP_TRANSFER = "app.transfer"

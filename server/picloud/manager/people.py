@@ -1,4 +1,4 @@
-"""The users of the instance, for its admins: roles, disabling, password resets."""
+"""The users of the instance, for its admins: roles, disabling, deleting, password resets."""
 
 from __future__ import annotations
 
@@ -85,6 +85,22 @@ class People:
                 await self._save(db, user, changed)
                 await self._audit.record(db, actor, AuditAction.USER_ENABLE, target=user.email)
         return changed
+
+    async def delete(self, actor: Actor, email: str) -> User:
+        """Forget a user; what they made stays. Raises `LastAdmin`, `LastOwner`."""
+        async with self._changing(actor, email) as (db, user):
+            await members.require_other_owners(db, user.id)
+            await self._require_other_admin(db, user)
+            await self._sessions.end_all(db, user.id)
+            await users.delete_user(db, user.id)
+            await self._audit.record(
+                db,
+                actor,
+                AuditAction.USER_DELETE,
+                target=user.email,
+                before={"role": user.role},
+            )
+        return user
 
     async def create_reset(self, actor: Actor, email: str) -> ResetMade:
         """Let a user choose a new password, once. An earlier leave ends."""

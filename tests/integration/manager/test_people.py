@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from picloud.domain.failures import LastAdmin
 from picloud.domain.user import Actor, InstanceRole, SessionGrant
 from picloud.store import users
 from picloud.store.database import Pool
 from support.actors import CLIENT
-from support.manager import CREATE_APP, EMAIL, LOG_IN, Client, RunningManager
+from support.manager import CREATE_APP, EMAIL, LOG_IN, Client, RunningManager, fake_node
 from support.people import PASSWORD, do, newcomer
 
 VIEWER = "{ viewer { user { email role } } }"
@@ -51,6 +50,7 @@ async def test_a_member_learns_and_changes_nothing_of_users(owner: Client) -> No
             "userRoleSet": {"role": "ADMIN"},
             "userDisable": {},
             "userEnable": {},
+            "userDelete": {},
             "passwordResetCreate": {},
         }
         for name, more in tries.items():
@@ -87,19 +87,34 @@ async def test_a_disabled_user_is_out_at_once_and_comes_back_only_when_enabled(
     assert (await again.ask(VIEWER)).data["viewer"]["user"]["email"] == "ada@example.org"
 
 
-async def test_disabling_ends_what_is_open(owner: Client) -> None:
+async def test_a_deleted_user_is_gone_and_what_they_made_stays(
+    manager: RunningManager, owner: Client, anonymous: Client
+) -> None:
+    await owner.ask(CREATE_APP, name="shared")
+    ada = await newcomer(owner, "ada@example.org", app="shared", appRole="EDITOR")
+    async with fake_node(manager.url):
+        deployed = await ada.deploy("shared", "hello")
+    assert deployed["version"]["createdBy"] == {"email": "ada@example.org"}
+    assert (await do(owner, "userDelete", email="ada@example.org"))["email"] == "ada@example.org"
+    assert (await ada.ask(VIEWER)).codes == ["unauthenticated"]
+    assert (await do(owner, "userDelete", email="ada@example.org"))["code"] == "not_found"
+    version = await owner.ask(
+        '{ script(app: "shared", name: "hello") { activeVersion { number createdBy { email } } } }'
+    )
+    assert version.data["script"]["activeVersion"] == {"number": 1, "createdBy": None}
+    assert (await (await newcomer(owner, "ada@example.org")).ask(VIEWER)).data
+
+
+async def test_the_only_owner_of_an_app_can_not_be_deleted(owner: Client) -> None:
     ada = await newcomer(owner, "ada@example.org")
-    await ada.ask(CREATE_APP, name="demo")
-    async with ada.follow('subscription { invocationFinished(app: "demo") { cursor } }') as tail:
-        await do(owner, "userDisable", email="ada@example.org")
-        try:
-            message = await asyncio.wait_for(tail.message(), 5)
-        except ConnectionClosed:
-            return
-        assert message["type"] in ("error", "complete") or message["payload"].get("errors")
+    await ada.ask(CREATE_APP, name="hers")
+    refused = await do(owner, "userDelete", email="ada@example.org")
+    assert refused["code"] == "last_owner"
+    assert "hers" in refused["message"]
+    assert (await ada.ask(VIEWER)).data["viewer"]
 
 
-@pytest.mark.parametrize("name", ["userRoleSet", "userDisable"])
+@pytest.mark.parametrize("name", ["userRoleSet", "userDisable", "userDelete"])
 async def test_the_last_admin_stays_one(owner: Client, name: str) -> None:
     more = {"role": "MEMBER"} if name == "userRoleSet" else {}
     await newcomer(owner, "ada@example.org")

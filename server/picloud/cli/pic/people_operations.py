@@ -133,6 +133,12 @@ mutation UserEnable($email: String!) {{
 }}
 """
 
+USER_DELETE: Final = """
+mutation UserDelete($email: String!) {
+  userDelete(input: { email: $email }) { __typename ... on Error { code message } }
+}
+"""
+
 PASSWORD_RESET_CREATE: Final = """
 mutation PasswordResetCreate($email: String!) {
   passwordResetCreate(input: { email: $email }) {

@@ -161,6 +161,20 @@ def enable(state: State, email: str, as_json: bool) -> None:
     _told(f"{user['email']} may log in.", user, as_json)
 
 
+@users.command()
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+@click.pass_obj
+def delete(state: State, email: str, yes: bool, as_json: bool) -> None:
+    """Forget EMAIL. What they made stays, without its author."""
+    if not yes:
+        click.confirm(f"Delete the user {email}? This can't be undone", abort=True, err=True)
+    answer = state.client().execute(operations.USER_DELETE, {"email": email})["userDelete"]
+    success(answer, "UserDeleteSuccess", hint=_hint(answer))
+    _told(f"Deleted {email}.", {"email": email}, as_json)
+
+
 @users.command("reset-password")
 @click.argument("email")
 @output.json_option

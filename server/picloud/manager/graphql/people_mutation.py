@@ -104,6 +104,13 @@ class UserEnableSuccess:
     user: UserView = strawberry.field(description="The user.")
 
 
+@strawberry.type(description="The user is gone. What they made stays.")
+class UserDeleteSuccess:
+    """Who it was."""
+
+    email: str = strawberry.field(description="The address they had.")
+
+
 @strawberry.type(
     description="The user may choose a new password, once. An earlier leave has ended; the old "
     "password holds until then."
@@ -136,6 +143,10 @@ UserDisablePayload = Annotated[
 UserEnablePayload = Annotated[
     UserEnableSuccess | PermissionDeniedError | NotFoundError,
     strawberry.union("UserEnablePayload", description="What came of enabling."),
+]
+UserDeletePayload = Annotated[
+    UserDeleteSuccess | PermissionDeniedError | NotFoundError | LastAdminError | LastOwnerError,
+    strawberry.union("UserDeletePayload", description="What came of deleting a user."),
 ]
 PasswordResetCreatePayload = Annotated[
     PasswordResetCreateSuccess | PermissionDeniedError | NotFoundError,
@@ -216,6 +227,13 @@ class PeopleMutation:
         actor = info.context.require_actor()
         user = await info.context.services.people.users.enable(actor, input.email)
         return UserEnableSuccess(user=UserView(user=user))
+
+    @fields.mutation(description="Forget a user. What they made stays, without its author.")
+    async def user_delete(self, info: Info, input: Who) -> UserDeletePayload:
+        """Delete."""
+        actor = info.context.require_actor()
+        user = await info.context.services.people.users.delete(actor, input.email)
+        return UserDeleteSuccess(email=user.email)
 
     @fields.mutation(
         description="Let a user choose a new password. There is no mail server: hand the link "

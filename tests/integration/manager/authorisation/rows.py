@@ -104,6 +104,7 @@ MUTATIONS: Final[Mapping[str, Call]] = {
     "userRoleSet": Call(ADMIN, '{email: "$somebody", role: ADMIN}'),
     "userDisable": Call(ADMIN, '{email: "$somebody"}'),
     "userEnable": Call(ADMIN, '{email: "$disabled"}'),
+    "userDelete": Call(ADMIN, '{email: "$disabled"}'),
     "appCreate": Call(ANY_CHANGE, '{name: "fresh"}'),
     "scriptDeploy": Call(CHANGE, '{app: "$app", name: "$script", source: "x = 1"}'),
     "scriptRollback": Call(CHANGE, '{app: "$app", name: "$script"}'),
