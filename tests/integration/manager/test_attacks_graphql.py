@@ -133,10 +133,15 @@ async def test_what_asks_for_too_much_is_refused_by_the_name_of_the_limit(
     assert "recursion" not in answer.response.text
 
 
-async def test_a_comment_of_5_mb_is_refused_before_it_is_read(owner: Client) -> None:
-    answer = await owner.ask("# " + "x" * 5_000_000 + "\n{ __typename }")
+@pytest.mark.parametrize(
+    ("size", "code"), [(5_000_000, "query_too_costly"), (50_000_000, "body_too_large")]
+)
+async def test_a_huge_comment_is_refused_before_it_is_parsed(
+    owner: Client, size: int, code: str
+) -> None:
+    answer = await owner.ask("# " + "x" * size + "\n{ __typename }")
     assert answer.response.status_code == 413
-    assert answer.codes == ["body_too_large"]
+    assert answer.codes == [code]
 
 
 async def test_a_list_of_100_000_items_as_a_variable_gets_an_answer_of_bounded_size(

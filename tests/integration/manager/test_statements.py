@@ -66,9 +66,11 @@ SELECT pg_temp.clone('secrets', $$app_id = pg_temp.app() AND name = 'HIDDEN'$$,
 SELECT pg_temp.clone('secrets', $$app_id = pg_temp.app() AND name LIKE 'NAME%'$$,
     $$'script_id', pg_temp.script()$$, 1);
 
-SELECT pg_temp.clone('versions', 'script_id = pg_temp.script()',
+SELECT pg_temp.clone('versions', 'script_id = pg_temp.script() AND number = 1',
     $$'id', gen_random_uuid(), 'number', 1000 + n$$);
-SELECT pg_temp.clone('deployments', 'script_id = pg_temp.script()', $$'id', gen_random_uuid()$$);
+SELECT pg_temp.clone('deployments',
+    'seq = (SELECT min(seq) FROM deployments WHERE script_id = pg_temp.script())',
+    $$'id', '01900001-0000-7000-8000-' || lpad(n::text, 12, '0'), 'seq', 100000 + n$$);
 SELECT pg_temp.clone('invocations', 'id = pg_temp.invocation()',
     $$'id', gen_random_uuid(), 'seq', 1000 + n$$);
 SELECT pg_temp.clone('log_records', 'invocation_id = pg_temp.invocation()',
@@ -86,9 +88,12 @@ INSERT INTO versions SELECT made.* FROM script, LATERAL (
     FROM versions AS old WHERE old.script_id = pg_temp.script() AND old.number = 1) AS made;
 INSERT INTO deployments SELECT made.* FROM versions AS version JOIN script
     ON script.id = version.script_id, LATERAL (
-    SELECT (jsonb_populate_record(old, jsonb_build_object('id', gen_random_uuid(),
-        'script_id', script.id, 'version_id', version.id))).*
+    SELECT (jsonb_populate_record(old, jsonb_build_object(
+        'id', '01900002-0000-7000-8000-' || lpad(script.at::text, 12, '0'),
+        'script_id', script.id, 'version_id', version.id, 'seq', 200000 + script.at))).*
     FROM deployments AS old WHERE old.script_id = pg_temp.script() LIMIT 1) AS made;
+INSERT INTO deployment_targets (deployment_id, script_id, version_id, weight)
+SELECT id, script_id, version_id, 100 FROM deployments WHERE seq >= 100000;
 UPDATE scripts AS script SET active_deployment_id = deployment.id FROM deployments AS deployment
 WHERE deployment.script_id = script.id AND script.name LIKE 'script-%';
 INSERT INTO routes SELECT made.* FROM script, LATERAL (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from picloud.config import Settings
 from picloud.manager.graphql import masks
 from support.manager import CREATE_APP, LOG_IN, PASSWORD, Client, RunningManager
 
@@ -92,9 +94,10 @@ async def test_too_large_bodies_and_queries_are_refused_with_the_limit(owner: Cl
     answer = await owner.ask("#" * 100_001)
     assert answer.response.status_code == 413
     assert "100000 characters" in answer.response.text
-    answer = await owner.ask(VIEWER, padding="x" * 4_000_000)
+    limit = Settings(data_dir=Path("/")).max_upload + 131_072
+    answer = await owner.ask(VIEWER, padding="x" * limit)
     assert answer.response.status_code == 413
-    assert "limit of 3276800 bytes" in answer.response.text
+    assert f"limit of {limit} bytes" in answer.response.text
 
 
 async def test_other_methods_and_paths_are_refused(owner: Client) -> None:
