@@ -16,7 +16,7 @@ from integration.manager.authorisation.world import NEVER_SHOWN, OWN, World
 from picloud.domain.audit import AuditAction
 from support.actors import CLIENT
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # What is recorded where no mutation succeeded: a refused log-in, and what an issuer's word does.
 NO_MUTATIONS = {AuditAction.SESSION_REFUSED, AuditAction.USER_CREATE, AuditAction.USER_LINK}
