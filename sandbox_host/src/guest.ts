@@ -70,6 +70,10 @@ export class Guest {
     alive(this.#port.retire());
   }
 
+  rehearse(): void {
+    alive(this.#port.rehearse());
+  }
+
   bind(pieces: readonly Uint8Array[]): void {
     this.#hand(pieces);
     alive(this.#port.bind());

@@ -1,8 +1,8 @@
 /** The functions of the host that the realm gets; see realm/host.ts for what they promise. */
 
-import { randomBytes } from "node:crypto";
-import { fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
+import { crypto } from "./builtins.js";
 import { paths } from "./paths.js";
 import type { HostFunctions } from "./realm/host.js";
 import type { SnapshotFile } from "./snapshot-file.js";
@@ -30,7 +30,7 @@ export function makeHostFunctions(
       writeSync(STDERR, `${line.slice(0, LONGEST_LINE)}\n`);
     },
     now: () => performance.now(),
-    random: (size) => randomBytes(Math.min(size, RANDOM_MAX)).toString("latin1"),
+    random: (size) => crypto().randomBytes(Math.min(size, RANDOM_MAX)).toString("latin1"),
   };
 }
 
@@ -80,6 +80,11 @@ function makeFiles(snapshot: SnapshotFile | null) {
     stdlibSize: (): number => fstatSync(stdlib).size,
     stdlibInto: (target: Uint8Array): void => {
       readSync(stdlib, target, 0, target.length, 0);
+    },
+    initialData: (memory: Uint8Array): void => {
+      const data = openSync(paths.wasmData, "r");
+      readSync(data, memory, 0, fstatSync(data).size, 0);
+      closeSync(data);
     },
     guestBundle: (): string => readFileSync(paths.guestBundle, "utf8"),
     snapshotTables: (): string => snapshot?.tables ?? "",

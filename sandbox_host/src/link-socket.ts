@@ -1,7 +1,9 @@
 /** The socket of the link: writes go out at once, reads come as chunks. */
 
 import { writeSync } from "node:fs";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
+
+import { net } from "./builtins.js";
 
 const READ_SIZE = 64 * 1024;
 
@@ -21,7 +23,7 @@ export class LinkSocket {
   constructor(fd: number, events: LinkEvents) {
     this.#fd = fd;
     const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
-    this.#socket = new Socket({
+    this.#socket = new (net().Socket)({
       fd,
       readable: true,
       writable: true,

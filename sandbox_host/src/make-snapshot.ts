@@ -15,29 +15,29 @@ import { bootForSnapshot } from "./own-loader.js";
 import { writeSnapshot } from "./snapshot-file.js";
 import { snapshotKey } from "./snapshot-key.js";
 
-endOnUncaught(70);
-const { values } = parseArgs({
-  options: { key: { type: "boolean", default: false }, out: { type: "string" } },
-});
-
-const key = snapshotKey();
-if (values.key) {
-  process.stdout.write(`${key}\n`);
-} else if (values.out === undefined) {
-  process.stderr.write("usage: make-snapshot --key | --out FILE\n");
-  process.exitCode = 2;
-} else if (!values.out.includes(key)) {
-  process.stderr.write(`the name of the snapshot must hold its key, ${key}\n`);
-  process.exitCode = 2;
-} else if (process.execArgv.length === 0) {
-  // V8 takes back compiled code only with the flags it was compiled with.
-  const again = [...flagsOfV8(), ...process.argv.slice(1)];
-  process.exitCode = spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1;
-} else {
-  await make(values.out);
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { key: { type: "boolean", default: false }, out: { type: "string" } },
+  });
+  const key = snapshotKey();
+  if (values.key) {
+    process.stdout.write(`${key}\n`);
+  } else if (values.out === undefined) {
+    process.stderr.write("usage: make-snapshot --key | --out FILE\n");
+    process.exitCode = 2;
+  } else if (!values.out.includes(key)) {
+    process.stderr.write(`the name of the snapshot must hold its key, ${key}\n`);
+    process.exitCode = 2;
+  } else if (process.execArgv.length === 0) {
+    // V8 takes back compiled code only with the flags it was compiled with.
+    const again = [...flagsOfV8(), ...process.argv.slice(1)];
+    process.exitCode = spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1;
+  } else {
+    await make(values.out, key);
+  }
 }
 
-async function make(out: string): Promise<void> {
+async function make(out: string, key: string): Promise<void> {
   try {
     const { loaded, realm } = await bootForSnapshot();
     const tables = loaded.snapshotTables();
@@ -49,3 +49,7 @@ async function make(out: string): Promise<void> {
     process.exitCode = 1;
   }
 }
+
+endOnUncaught(70);
+void main();
+

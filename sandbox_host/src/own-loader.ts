@@ -6,7 +6,7 @@ import { paths } from "./paths.js";
 import { BareRealm } from "./bare-realm.js";
 import type { Port, Realm } from "./realm/host.js";
 import type { SnapshotFile } from "./snapshot-file.js";
-import { WASM_PAGE, limitWasmMemory } from "./wasm-limit.js";
+import { WASM_PAGE, limitWasmMemory } from "./wasm-file.js";
 
 export interface OwnOptions {
   /** What the interpreter's memory can't grow beyond, in bytes. */
@@ -31,7 +31,7 @@ async function load(
   options: OwnOptions,
 ): Promise<{ loaded: Realm; realm: BareRealm }> {
   const realm = new BareRealm();
-  const wasm = readFileSync(paths.wasm);
+  const wasm = readFileSync(paths.wasmCode);
   if (options.memoryMax !== null) {
     limitWasmMemory(wasm, Math.floor(options.memoryMax / WASM_PAGE));
   }

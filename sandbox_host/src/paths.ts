@@ -2,12 +2,15 @@
 
 import { join } from "node:path";
 
-const dist = import.meta.dirname;
+const dist = __dirname;
 const packageDir = join(dist, "..");
 const pyodideDir = join(packageDir, "node_modules", "pyodide");
 
 export const paths = {
+  dist,
   packageDir,
+  /** The host as one file. */
+  program: join(dist, "main.js"),
   /** The Python side, packed by prepare-dist. */
   guestBundle: join(dist, "guest.json"),
   /** The realm's own modules, as the compiler leaves them, and linked with Pyodide's. */
@@ -20,6 +23,9 @@ export const paths = {
   pyodideDir,
   pyodidePackage: join(pyodideDir, "package.json"),
   wasm: join(pyodideDir, "pyodide.asm.wasm"),
+  /** The same in two parts, of which V8 keeps the first. */
+  wasmCode: join(dist, "code.wasm"),
+  wasmData: join(dist, "data.bin"),
   stdlib: join(pyodideDir, "python_stdlib.zip"),
   nodeFlags: join(packageDir, "node-flags.json"),
 } as const;

@@ -1,6 +1,7 @@
 /** One sandbox: takes the executor's frames and keeps the guest going. */
 
 import { describe } from "./describe.js";
+import { collectGarbage } from "./garbage.js";
 import { BODY_ASIDE, Guest } from "./guest.js";
 import {
   Decoder,
@@ -42,6 +43,7 @@ export class Sandbox {
   #binding: Buffer[] = [];
   /** Only with `isolation: invocation`. */
   #takesTurns = false;
+  #isBound = false;
   /** Made when the script is bound, which an ASGI application may take its time for. */
   #turns: Turns | null = null;
   #scheduled = false;
@@ -85,6 +87,18 @@ export class Sandbox {
       boot_ms: Math.round(milliseconds),
     };
     this.#sendFrame(encodeJson(FrameType.Hello, 0, 0, hello));
+  }
+
+  /** A blank sandbox may wait long for its script: it gets ready for it, and gives back memory. */
+  settleDown(): void {
+    if (!this.#isBound) {
+      try {
+        this.#guest.rehearse();
+      } catch (error) {
+        this.#die(error);
+      }
+    }
+    collectGarbage();
   }
 
   #receive(chunk: Buffer): void {
@@ -161,6 +175,7 @@ export class Sandbox {
     if (typeof head.memory_mb === "number") {
       this.#guest.limitMemory(head.memory_mb * MEGABYTE);
     }
+    this.#isBound = true;
     this.#takesTurns = head.isolation === "invocation";
   }
 

@@ -3,8 +3,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { loadPyodide } from "pyodide";
-
 import { type GuestFiles, readGuestBundle } from "./guest-files.js";
 import { paths } from "./paths.js";
 import type { Port } from "./realm/host.js";
@@ -50,6 +48,7 @@ async function bootFully(factory: ModuleFactory): Promise<Interpreter> {
 }
 
 async function load(options: object): Promise<Interpreter> {
+  const { loadPyodide } = await import("pyodide");
   return (await loadPyodide({ ...baseOptions(), ...options })) as unknown as Interpreter;
 }
 

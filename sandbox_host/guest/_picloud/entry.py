@@ -26,6 +26,7 @@ run, pump, window, cancel, tick = (
     runner.tick,
 )
 settle, renew = renewing.settle, renewing.renew
+rehearse = warm.rehearse
 __all__ = [
     "calls",
     "cancel",
@@ -33,6 +34,7 @@ __all__ = [
     "inbox",
     "outbox",
     "pump",
+    "rehearse",
     "renew",
     "run",
     "settle",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import linecache
+import sys
 import traceback
+
+from _picloud import answers, binding
+from pic.request import Request
 
 # The standard library modules that scripts commonly need: already imported in every sandbox.
 MODULES = """
@@ -17,6 +22,26 @@ MODULES = """
     pic.multipart
 """
 
+_SCRIPT = b'''"""Any script."""
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass
+class Greeting:
+    text: str = "hello"
+
+    def __str__(self) -> str:
+        return f"{self.text!r}"
+
+
+def handler(request):
+    names = [name for name in request.query.get("name", "world").split(",") if name]
+    return {"hello": names, "greeting": str(Greeting()), "n": len(json.dumps(names))}
+'''
+_HEAD = "0\n9999\nGET\n/x\nname=you\n127.0.0.1\n\nhttp\n/x/demo\nhost:localhost\naccept:*/*"
+
 
 def warm() -> None:
     """Import what scripts need and use what every invocation uses."""
@@ -27,3 +52,16 @@ def warm() -> None:
         raise ValueError("warm")
     except ValueError as error:
         traceback.format_exception(error)
+    rehearse()
+
+
+def rehearse() -> None:
+    """Load a script and answer with it, and leave nothing of it: WebAssembly compiles a function
+    when it is first called, and the first request of a sandbox would wait for that."""
+    limits = {"timeout_ms": 1, "env": {}, "secrets": {}}
+    json.loads(json.dumps(limits))
+    module = binding.load("rehearsal.py", _SCRIPT)
+    result = binding.find_entry_point(module).handler(Request(_HEAD, b""))
+    _, encode = answers.SIMPLE[type(result)]
+    encode(result)
+    del sys.modules[module.__name__], linecache.cache["rehearsal.py"]

@@ -123,7 +123,10 @@ async function instantiate(
     const references = new WebAssembly.Instance(new WebAssembly.Module(fromHex(REFERENCES)));
     Object.assign(imports.env, references.exports);
     const module = await compiled;
-    ready(new WebAssembly.Instance(module, imports), module);
+    const instance = new WebAssembly.Instance(module, imports);
+    const { buffer } = instance.exports.memory as WebAssembly.Memory;
+    hostCall(host.initialData)(new Uint8Array(buffer));
+    ready(instance, module);
   } catch (error) {
     hostCall(host.failed)(`WebAssembly does not start: ${messageOf(error)}`);
   }

@@ -28,6 +28,8 @@ export interface HostFunctions {
   readonly soon: (id: number) => void;
   readonly stdlibSize: () => number;
   readonly stdlibInto: (target: Uint8Array) => void;
+  /** Copies what the memory begins with into it. */
+  readonly initialData: (memory: Uint8Array) => void;
   /** The guest's files as JSON. */
   readonly guestBundle: () => string;
   /** The snapshot's tables as JSON; empty if there is no snapshot. */
@@ -73,6 +75,8 @@ export interface Port {
   readonly retire: () => string | undefined;
   /** Makes room for a payload; the address of it. */
   readonly reserve: (size: number) => string | number;
+  /** Runs what a first request runs, so that it is compiled before there is one. */
+  readonly rehearse: () => string | undefined;
   readonly bind: () => string | undefined;
   readonly check: (stream: number) => string | undefined;
   readonly putBody: (stream: number) => string | undefined;

@@ -20,7 +20,7 @@ export function openPort(interpreter: Interpreter, watch: Watch): Port {
   const calls = placeOf(entry.calls.buffer);
   const word = placeOf(entry.deadline.word).start;
   const { run, pump, window, cancel, tick, retire } = entry;
-  const { reserve, bind, check, put_body, result } = entry;
+  const { rehearse, reserve, bind, check, put_body, result } = entry;
   return {
     memory: module.memory,
     inbox: inbox.start,
@@ -55,6 +55,7 @@ export function openPort(interpreter: Interpreter, watch: Watch): Port {
       })();
       return fault ?? address;
     },
+    rehearse: guarded(rehearse),
     bind: guarded(bind),
     check: guarded(check),
     putBody: guarded(put_body),

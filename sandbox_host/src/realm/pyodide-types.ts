@@ -56,6 +56,7 @@ export interface Entry extends PyProxy {
   readonly window: (stream: number, credit: number) => void;
   readonly cancel: (stream: number) => void;
   readonly tick: () => void;
+  readonly rehearse: () => void;
   readonly settle: () => void;
   readonly renew: (firstCall: number) => void;
   readonly retire: () => void;
