@@ -71,6 +71,7 @@ export class Guest {
   }
 
   rehearse(): void {
+    this.#hand([Buffer.alloc(1)]);
     alive(this.#port.rehearse());
   }
 

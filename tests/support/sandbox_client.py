@@ -74,7 +74,7 @@ class Box:
             cwd=HOST_DIR,
             env={
                 "MALLOC_ARENA_MAX": "1",
-                "MALLOC_MMAP_THRESHOLD_": "65536",
+                "MALLOC_MMAP_THRESHOLD_": "16384",
                 **(environment or {}),
             },
             pass_fds=[theirs.fileno(), their_calls.fileno()],

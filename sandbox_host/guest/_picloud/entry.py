@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import warnings
+from contextvars import copy_context
 from typing import Any
 
 from _picloud import calls, deadline, http_clients, loader, logs, overtime, warm
@@ -26,7 +27,6 @@ run, pump, window, cancel, tick = (
     runner.tick,
 )
 settle, renew = renewing.settle, renewing.renew
-rehearse = warm.rehearse
 __all__ = [
     "calls",
     "cancel",
@@ -55,6 +55,7 @@ def prepare() -> None:
     asyncio.events._set_event_loop_policy(Policy())
     http_clients.install()
     warm.warm()
+    warm.wipe()
 
 
 def attach(host: Host) -> None:
@@ -117,6 +118,14 @@ def bind() -> None:
     """
     head, body = _split(_taken())
     loader.bind(head, body)
+
+
+def rehearse() -> None:
+    """Something like BIND and INVOKE, of which nothing is left."""
+    _taken()
+    runner.enter()
+    copy_context().run(warm.rehearse)
+    runner.leave()
 
 
 def retire() -> None:

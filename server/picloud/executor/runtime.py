@@ -27,7 +27,7 @@ _ENVIRONMENT: Final = {
     "NODE_OPTIONS": "",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "65536",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_MMAP_THRESHOLD_": "16384",
 }
 # What the dynamic loader looks into before it falls back to the usual directories.
 _LOADER_FILES: Final = ("/etc/ld.so.cache", "/dev/null")
