@@ -139,13 +139,13 @@ class Exchange:
         """The answer's head and first body bytes."""
         if self.streamed:
             raise LinkError("a second answer for one invocation")
-        self.streamed = True
-        self.ended = self.whole = end
         if not end:
             first = len(frames.split_head(payload)[1])
             self._take_body(first)
             self._taken = first
             self.moved = time.monotonic()
+        self.streamed = True
+        self.ended = self.whole = end
         if not self.response.done():
             self.response.set_result(payload)
 

@@ -139,6 +139,14 @@ async def test_a_frame_out_of_order_costs_the_sandbox_its_link(what: str) -> Non
         assert link.lost
 
 
+async def test_an_answer_whose_head_can_not_be_read_has_not_begun() -> None:
+    async with linked() as (link, box, _, lost):
+        exchange = begin(link)
+        await box.send(frames.encode(frames.RESPONSE, 0, exchange.stream, b"zzzzz"))
+        assert isinstance(await asyncio.wait_for(lost, 5), LinkError)
+        assert not exchange.streamed
+
+
 async def test_a_number_without_end_and_double_keys_are_read_as_json_says() -> None:
     async with linked() as (link, box, _, lost):
         exchange = begin(link)
