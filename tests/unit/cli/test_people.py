@@ -135,7 +135,7 @@ def test_joining_chooses_a_password_and_remembers_the_session(
 
     platform.answers = {"invitationAccept": accept, "viewer": {"user": USER}}
     link = f"{platform.url}/join#pci_secret"
-    arguments = ("join", link, "--email", "ada@example.org", "--stdin", "--json")
+    arguments = ("join", link, "--email", "ada@example.org", "--password-stdin", "--json")
     result = pic_alone(*arguments, stdin="a long password\n")
     assert json.loads(result.stdout)["user"] == {"email": "ada@example.org", "role": "MEMBER"}
     assert TOKEN not in result.output
@@ -150,7 +150,7 @@ def test_a_link_without_a_secret_and_one_that_was_used_are_told(
     pic_alone: Pic, platform: FakePlatform
 ) -> None:
     platform.answers = {"invitationAccept": failing("NotFoundError", "not_found", "Gone.")}
-    options = ("--email", "a@b.example", "--stdin")
+    options = ("--email", "a@b.example", "--password-stdin")
     assert pic_alone("join", platform.url, *options, stdin="x").exit_code == 2
     used = pic_alone("join", f"{platform.url}/join#pci_x", *options, stdin="a long password")
     assert used.exit_code == 4
@@ -169,7 +169,7 @@ def test_a_new_password_replaces_the_session_that_is_remembered(
         return {"__typename": "PasswordChangeSuccess", **BEGUN}
 
     platform.answers = {"passwordChange": change}
-    result = pic("password", "change", "--stdin", stdin="the old one\nthe new one\n")
+    result = pic("password", "change", "--password-stdin", stdin="the old one\nthe new one\n")
     assert "Changed the password of ada@example.org" in result.stdout
     assert asked == [{"oldPassword": "the old one", "newPassword": "the new one"}]
     kept = json.loads((config_home / "picloud" / "credentials.json").read_text())
@@ -179,14 +179,14 @@ def test_a_new_password_replaces_the_session_that_is_remembered(
 def test_a_password_is_reset_with_the_link(pic_alone: Pic, platform: FakePlatform) -> None:
     platform.answers = {"passwordReset": {"__typename": "PasswordResetSuccess", **BEGUN}}
     link = f"{platform.url}/reset-password#pcr_x"
-    assert pic_alone("password", "reset", link, "--stdin", stdin="the new one\n").exit_code == 0
+    assert pic_alone("password", "reset", link, "--password-stdin", stdin="the new one\n").exit_code == 0
 
 
 def test_too_many_attempts_say_when_to_come_back(pic: Pic, platform: FakePlatform) -> None:
     message = "Too many attempts to log in: 10 in 10 minutes are allowed. Try again in 47 s."
     error = failing("TooManyAttemptsError", "too_many_attempts", message)
     platform.answers = {"passwordChange": {**error, "retryAfterSeconds": 47}}
-    result = pic("password", "change", "--stdin", "--json", stdin="old\nthe new one\n")
+    result = pic("password", "change", "--password-stdin", "--json", stdin="old\nthe new one\n")
     assert result.exit_code == 1
     assert json.loads(result.stderr)["error"]["message"] == message
 

@@ -15,7 +15,7 @@ from picloud.cli.pic.credentials import Account, Target
 from picloud.cli.pic.errors import CliError
 from picloud.cli.pic.state import State
 
-_STDIN = click.option("--stdin", "from_stdin", is_flag=True, help="Read passwords as lines.")
+_STDIN = click.option("--password-stdin", "from_stdin", is_flag=True, help="Read passwords as lines.")
 
 
 @click.command()
@@ -26,7 +26,7 @@ _STDIN = click.option("--stdin", "from_stdin", is_flag=True, help="Read password
 def join(link: str | None, email: str | None, from_stdin: bool, as_json: bool) -> None:
     """Accept the invitation of LINK: choose a password and be logged in.
 
-    The link is asked for when absent. --stdin reads the password from standard input.
+    The link is asked for when absent. --password-stdin reads the password from standard input.
     """
     server, secret = _parts(link if link is not None else _ask("Link"))
     given = {
@@ -54,7 +54,7 @@ def password() -> None:
 def change(state: State, from_stdin: bool, as_json: bool) -> None:
     """Choose a new password with the old one; your other sessions end.
 
-    --stdin reads the old password and the new one from two lines of standard input.
+    --password-stdin reads the old password and the new one from two lines of standard input.
     """
     old = _line() if from_stdin else _ask("Old password", hidden=True)
     given = {"old": old, "new": _new_password(from_stdin)}
@@ -71,7 +71,7 @@ def change(state: State, from_stdin: bool, as_json: bool) -> None:
 def reset(link: str | None, from_stdin: bool, as_json: bool) -> None:
     """Choose a new password with the LINK an admin gave you; your sessions end.
 
-    The link is asked for when absent. --stdin reads the password from standard input.
+    The link is asked for when absent. --password-stdin reads the password from standard input.
     """
     server, secret = _parts(link if link is not None else _ask("Link"))
     given = {"secret": secret, "new": _new_password(from_stdin)}
