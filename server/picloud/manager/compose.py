@@ -67,8 +67,15 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         pool = await stack.enter_async_context(make_pool(dsn, name=NAME))
         audit = Audit(ids=ids)
         urls = Urls(base=settings.public_url)
+        quotas = Quotas(pool=pool, instance=settings.quotas, audit=audit)
         people = open_people(
-            settings, pool=pool, audit=audit, ids=ids, passwords=passwords, urls=urls
+            settings,
+            pool=pool,
+            quotas=quotas,
+            audit=audit,
+            ids=ids,
+            passwords=passwords,
+            urls=urls,
         )
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
         activation = Activation(ids=ids, clock=utc_now)
@@ -82,7 +89,6 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
             ceilings=settings.ceilings,
         )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
-        quotas = Quotas(pool=pool, instance=settings.quotas, audit=audit)
         purges = Purges(pool=pool, rules=settings.deletion_rules, clock=utc_now)
         environment = Environment(
             pool=pool, keys=KeyFile(settings.key_file), quotas=quotas, audit=audit, clock=utc_now

@@ -11,6 +11,7 @@ from picloud.domain.audit import AuditAction
 from picloud.domain.failures import NameTaken, NotFound, require_valid
 from picloud.domain.ids import IdMaker
 from picloud.domain.invitation import INVITATION_PREFIX, Invitation
+from picloud.domain.quota import Quota
 from picloud.domain.session import LogInMethod
 from picloud.domain.user import (
     Actor,
@@ -28,9 +29,10 @@ from picloud.manager.clock import Clock
 from picloud.manager.identity import secret_hash
 from picloud.manager.log_in_limits import LogInLimits
 from picloud.manager.passwords import Passwords
+from picloud.manager.quotas import Quotas
 from picloud.manager.sessions import Login, Sessions
 from picloud.store import apps, invitations, users
-from picloud.store.database import Executor, Pool
+from picloud.store.database import Executor, Pool, PoolConnection
 
 GONE = "invitation"  # used, revoked, run out, or another address's: one answer for all
 
@@ -58,6 +60,7 @@ class Invitations:
         self,
         *,
         pool: Pool,
+        quotas: Quotas,
         sessions: Sessions,
         passwords: Passwords,
         limits: LogInLimits,
@@ -67,6 +70,7 @@ class Invitations:
         lifetime: timedelta,
     ) -> None:
         self._pool = pool
+        self._quotas = quotas
         self._sessions = sessions
         self._passwords = passwords
         self._limits = limits
@@ -127,8 +131,8 @@ class Invitations:
     async def accept(self, client: Client, *, secret: str, email: str, password: str) -> Login:
         """Become a user, and be logged in.
 
-        Raises `InvalidInput`, `TooManyAttempts`, and `NotFound` for a secret that was used or
-        revoked, has run out, or was made for another address.
+        Raises `InvalidInput`, `TooManyAttempts`, `QuotaExceeded` of the app, and `NotFound` for a
+        secret that was used or revoked, has run out, or was made for another address.
         """
         attempt = self._limits.take_anonymous(address=client.address)
         require_valid(password_faults(password))
@@ -150,17 +154,14 @@ class Invitations:
         return login
 
     async def welcome(
-        self, db: Executor, found: Invitation, *, client: Client, password_hash: str | None
+        self, db: PoolConnection, found: Invitation, *, client: Client, password_hash: str | None
     ) -> User:
-        """Make the user whom a taken invitation is for; raises `NameTaken`."""
+        """Make the user whom a taken invitation is for; raises `NameTaken`, `QuotaExceeded`."""
         user = User(
             id=self._ids.new(), email=found.email, role=found.role, created_at=self._clock()
         )
         await users.add_user(db, user, password_hash=password_hash)
-        app = None
-        if found.app_id is not None and found.app_role is not None:
-            [app] = await apps.get_apps(db, [found.app_id])
-            await apps.add_member(db, app_id=found.app_id, user_id=user.id, role=found.app_role)
+        app = await self._join(db, user, found)
         await self._audit.record(
             db,
             client,
@@ -170,6 +171,16 @@ class Invitations:
             after={"role": user.role, "app_role": found.app_role},
         )
         return user
+
+    async def _join(self, db: PoolConnection, user: User, found: Invitation) -> App | None:
+        """Become a member of the app of the invitation, unless it was deleted meanwhile."""
+        if found.app_id is None or found.app_role is None:
+            return None
+        [app] = await apps.get_apps(db, [found.app_id])
+        if app is not None:
+            async with self._quotas.within(db, app, Quota.MEMBERS):
+                await apps.add_member(db, app_id=app.id, user_id=user.id, role=found.app_role)
+        return app
 
     async def _app(self, db: Executor, actor: Actor, place: Place | None) -> App | None:
         if place is None:

@@ -16,6 +16,7 @@ from picloud.manager.log_in_limits import LogInLimits, TryLimits
 from picloud.manager.password_changes import PasswordChanges
 from picloud.manager.passwords import Passwords
 from picloud.manager.people import People
+from picloud.manager.quotas import Quotas
 from picloud.manager.sessions import Sessions
 from picloud.manager.single_sign_on import NewUsers, SingleSignOn
 from picloud.manager.urls import Urls
@@ -38,6 +39,7 @@ def open_people(
     settings: Settings,
     *,
     pool: Pool,
+    quotas: Quotas,
     audit: Audit,
     ids: IdMaker,
     passwords: Passwords,
@@ -55,6 +57,7 @@ def open_people(
     sessions = Sessions(pool=pool, audit=audit, ids=ids, clock=clock)
     invitations = Invitations(
         pool=pool,
+        quotas=quotas,
         sessions=sessions,
         passwords=passwords,
         limits=limits,

@@ -20,7 +20,7 @@ from picloud.manager.issuer import Departure, Issuer, Vouched
 from picloud.manager.log_in_limits import LogInLimits
 from picloud.manager.sessions import Login, Sessions
 from picloud.store import identities, invitations, users
-from picloud.store.database import Executor, Pool
+from picloud.store.database import Pool, PoolConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class SingleSignOn:
         attempt.succeeded()
         return login
 
-    async def _user_of(self, db: Executor, vouched: Vouched, client: Client) -> User:
+    async def _user_of(self, db: PoolConnection, vouched: Vouched, client: Client) -> User:
         known = await identities.find_identity(db, issuer=vouched.issuer, subject=vouched.subject)
         if known is not None:
             [user] = await users.get_users(db, [known])
@@ -94,7 +94,7 @@ class SingleSignOn:
             raise IssuerRefused("This account is disabled.")
         return user
 
-    async def _first_time(self, db: Executor, vouched: Vouched, client: Client) -> User:
+    async def _first_time(self, db: PoolConnection, vouched: Vouched, client: Client) -> User:
         if vouched.email is None or email_faults(email := normal_email(vouched.email)):
             raise IssuerRefused("The issuer vouches for no e-mail address of yours.")
         user = await users.find_user(db, email, hold=True)
@@ -118,7 +118,7 @@ class SingleSignOn:
         )
         return user
 
-    async def _newcomer(self, db: Executor, email: str, client: Client) -> User:
+    async def _newcomer(self, db: PoolConnection, email: str, client: Client) -> User:
         invitation = await invitations.take_invitation_of(db, email, now=self._clock())
         if invitation is not None:
             return await self._invitations.welcome(

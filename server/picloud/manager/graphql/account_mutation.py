@@ -16,6 +16,7 @@ from picloud.manager.graphql.errors import (
     NameTakenError,
     NotFoundError,
     PermissionDeniedError,
+    QuotaExceededError,
     TooManyAttemptsError,
 )
 from picloud.manager.graphql.nodes import decode_id
@@ -133,6 +134,7 @@ InvitationAcceptPayload = Annotated[
     | NotFoundError
     | InvalidInputError
     | NameTakenError
+    | QuotaExceededError
     | TooManyAttemptsError,
     strawberry.union("InvitationAcceptPayload", description="What came of accepting."),
 ]
