@@ -179,7 +179,10 @@ def test_a_new_password_replaces_the_session_that_is_remembered(
 def test_a_password_is_reset_with_the_link(pic_alone: Pic, platform: FakePlatform) -> None:
     platform.answers = {"passwordReset": {"__typename": "PasswordResetSuccess", **BEGUN}}
     link = f"{platform.url}/reset-password#pcr_x"
-    assert pic_alone("password", "reset", link, "--password-stdin", stdin="the new one\n").exit_code == 0
+    assert (
+        pic_alone("password", "reset", link, "--password-stdin", stdin="the new one\n").exit_code
+        == 0
+    )
 
 
 def test_too_many_attempts_say_when_to_come_back(pic: Pic, platform: FakePlatform) -> None:

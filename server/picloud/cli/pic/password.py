@@ -15,7 +15,9 @@ from picloud.cli.pic.credentials import Account, Target
 from picloud.cli.pic.errors import CliError
 from picloud.cli.pic.state import State
 
-_STDIN = click.option("--password-stdin", "from_stdin", is_flag=True, help="Read passwords as lines.")
+_STDIN = click.option(
+    "--password-stdin", "from_stdin", is_flag=True, help="Read passwords as lines."
+)
 
 
 @click.command()
