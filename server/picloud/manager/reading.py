@@ -368,6 +368,7 @@ class Reading:
 
     async def list_deleted_apps(self, request: PageRequest[str]) -> Page[DeletedApp]:
         """The deleted apps the actor may restore."""
+        require_on_instance(self._actor, InstancePermission.INSTANCE_READ)
         token = self._actor.token
         if token and (Scope.ADMIN not in token.scopes or token.script_id):
             return Page(items=[], has_next=False, has_previous=False)
