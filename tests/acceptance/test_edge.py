@@ -238,7 +238,9 @@ def test_ten_thousand_ranges_cost_nothing(edge: Platform) -> None:
 
 def test_only_the_api_speaks_websocket(edge: Platform) -> None:
     """Every route of the manager, found in the application itself, and the node's."""
-    services = cast("Any", SimpleNamespace(pool=None))
+    people = SimpleNamespace(single_sign_on=None)
+    urls = SimpleNamespace(base=edge.url)
+    services = cast("Any", SimpleNamespace(pool=None, people=people, urls=urls))
     app = make_app(services=services, playground_dir=Path("/"), max_upload=1)
     known = {route.path for route in app.routes if isinstance(route, WebSocketRoute)}
     assert known == {"/graphql"}
