@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ def test_keys_are_replaced_while_scripts_go_on(platform: Platform) -> None:
         done = subprocess.run(
             command, env=platform.environ, capture_output=True, text=True, check=True
         )
-        assert "Sealed 1 secrets of 1 apps" in done.stdout
+        assert re.match(r"Sealed [1-9]\d* secrets of [1-9]\d* apps", done.stdout)
         assert key_file.read_text() != before
         assert len(key_file.read_text().split()) == 1
         platform.deploy("reads", READS + "# again\n")  # a sandbox that reads it anew
