@@ -20,7 +20,7 @@ from integration.manager.authorisation.world import OWN, World, open_world
 from picloud.errors import PiCloudError
 from picloud.manager.schema import export
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 SEED: Final = 20261122
 EXAMPLES: Final = 256
@@ -91,6 +91,7 @@ def test_there_are_at_least_2000_examples() -> None:
     assert EXAMPLES * len(ROLES) >= 2_000
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", ROLES)
 async def test_no_query_made_from_the_schema_meets_a_fault(
     world: World, queries: Sequence[str], name: str
