@@ -83,7 +83,7 @@ async def test_a_sandbox_is_replaced_after_so_many_invocations_and_nobody_notice
     settings = {"PICLOUD_SANDBOX_MAX_INVOCATIONS": "50"}
     async with running_node(pool, database_url, snapshot, settings) as node:
         await node.deploy("who", WHO)
-        answers = await load(node, "/x/demo/who", 600, 4)
+        answers = await load(node, "/x/demo/who", 2400, 4)
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.text for answer in answers}) >= 3
 
