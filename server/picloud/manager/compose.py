@@ -79,21 +79,11 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         )
         checks = SourceChecks(pool=pool, ids=ids, clock=utc_now)
         activation = Activation(ids=ids, clock=utc_now)
-        limits = DeployLimits(
-            source=SourceLimits(
-                source_bytes=settings.source_bytes,
-                bundle_bytes=settings.bundle_bytes,
-                bundle_files=settings.bundle_files,
-            ),
-            default=settings.default_limits,
-            ceilings=settings.ceilings,
-        )
         hub = Hub(pool=pool, connect=partial(connect, dsn, name=f"{NAME} tails"), clock=utc_now)
         purges = Purges(pool=pool, rules=settings.deletion_rules, clock=utc_now)
         environment = Environment(
             pool=pool, keys=KeyFile(settings.key_file), quotas=quotas, audit=audit, clock=utc_now
         )
-        routes = Routes(pool=pool, quotas=quotas, ids=ids, clock=utc_now, audit=audit)
         services = Services(
             pool=pool,
             identity=Identity(pool=pool, clock=utc_now),
@@ -124,11 +114,11 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
                 audit=audit,
                 ids=ids,
                 clock=utc_now,
-                limits=limits,
+                limits=_deploy_limits(settings),
             ),
             deployments=Deployments(pool=pool, activation=activation, audit=audit),
             environment=environment,
-            routes=routes,
+            routes=Routes(pool=pool, quotas=quotas, ids=ids, clock=utc_now, audit=audit),
             tokens=Tokens(pool=pool, quotas=quotas, audit=audit, ids=ids, clock=utc_now),
             hub=hub,
             urls=urls,
@@ -138,6 +128,18 @@ async def open_manager(settings: Settings, dsn: str) -> AsyncIterator[Manager]:
         owner = await _owner(people.accounts, settings)
         await stack.enter_async_context(_running(tails=hub.run(), purges=purges.run()))
         yield Manager(services=services, owner=owner)
+
+
+def _deploy_limits(settings: Settings) -> DeployLimits:
+    return DeployLimits(
+        source=SourceLimits(
+            source_bytes=settings.source_bytes,
+            bundle_bytes=settings.bundle_bytes,
+            bundle_files=settings.bundle_files,
+        ),
+        default=settings.default_limits,
+        ceilings=settings.ceilings,
+    )
 
 
 @contextlib.asynccontextmanager

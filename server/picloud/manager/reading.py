@@ -351,11 +351,15 @@ class Reading:
 
     async def env_value(self, variable: EnvVariable) -> str | None:
         """A variable's value; None for who may know its name only."""
-        return variable.value if await self._may(variable.app_id, Permission.ENV_READ) else None
+        readable = await self._may(
+            variable.app_id, Permission.ENV_READ, script_id=variable.script_id
+        )
+        return variable.value if readable else None
 
     async def secret_hint(self, secret: Secret) -> str | None:
         """How a secret's value ends; None for who may know its name only, or for short ones."""
-        return secret.hint if await self._may(secret.app_id, Permission.ENV_READ) else None
+        readable = await self._may(secret.app_id, Permission.ENV_READ, script_id=secret.script_id)
+        return secret.hint if readable else None
 
     # Lists
 

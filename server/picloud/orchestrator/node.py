@@ -74,12 +74,7 @@ class Node:
         spawner = Spawner()
         isolation = await self._isolation(runtime, spawner)
         number = await self._register(isolation)
-        limits = PoolLimits(
-            blank_target=settings.blank_sandboxes,
-            max_sandboxes=settings.max_sandboxes,
-            memory_bytes=settings.sandbox_memory_mb * MB or int(MEMORY_SHARE * machine_memory()),
-        )
-        pool = SandboxPool(runtime, limits, spawner)
+        pool = SandboxPool(runtime, _pool_limits(settings), spawner)
         writer = RecordWriter(
             lambda: connect(self._dsn, name="picloud-node-records"), node_number=number
         )
@@ -175,6 +170,14 @@ class Node:
                 logger.info("the node waits for PostgreSQL and its schema: %s", error)
                 await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
         raise PlatformError("PostgreSQL or its schema did not come within the time to start")
+
+
+def _pool_limits(settings: Settings) -> PoolLimits:
+    return PoolLimits(
+        blank_target=settings.blank_sandboxes,
+        max_sandboxes=settings.max_sandboxes,
+        memory_bytes=settings.sandbox_memory_mb * MB or int(MEMORY_SHARE * machine_memory()),
+    )
 
 
 async def _hold_presence(connection: Connection, number: int) -> None:
