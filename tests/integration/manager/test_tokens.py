@@ -60,6 +60,13 @@ async def mint(client: Client, *scopes: str, name: str = "ci", **more: Any) -> A
     return (await client.ask(CREATE, input=wanted)).data["tokenCreate"]
 
 
+ENV_SET = "mutation ($input: EnvSetInput!) { envSet(input: $input) { __typename } }"
+ENV_OF = """{
+  one: script(app: "demo", name: "one") { envVariables { edges { node { value } } } }
+  two: script(app: "demo", name: "two") { envVariables { edges { node { value } } } }
+}"""
+
+
 async def with_token(client: Client, *scopes: str, name: str = "ci", **more: Any) -> Client:
     """A program with a new token of this user's."""
     payload = await mint(client, *scopes, name=name, **more)
@@ -464,3 +471,15 @@ async def test_a_token_goes_with_its_script(manager: RunningManager, demo: Clien
         return "errors" in (await program.ask(VIEWER)).response.json()
 
     await until(refused)
+
+
+async def test_a_token_of_one_script_reads_the_values_of_that_script_alone(demo: Client) -> None:
+    for script in ("one", "two"):
+        variables = [{"name": "MODE", "value": script}]
+        given = {"app": "demo", "script": script, "variables": variables}
+        payload = (await demo.ask(ENV_SET, input=given)).data["envSet"]
+        assert payload["__typename"] == "EnvSetSuccess"
+    program = await with_token(demo, "READ", app="demo", script="one")
+    seen = (await program.ask(ENV_OF)).data
+    assert [edge["node"]["value"] for edge in seen["one"]["envVariables"]["edges"]] == ["one"]
+    assert seen["two"] is None
